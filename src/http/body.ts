@@ -1,0 +1,66 @@
+// Bodies: a request's with deadlines, a response's pulled at the reader's pace.
+import { invalid, XsError } from "../error.ts";
+
+// Who pipes a slow command into an append may pause for long; what is silent for an hour is a dead peer.
+const UPLOAD_SILENCE_MS_MAX = 60 * 60 * 1000;
+
+/** The chunks of a request's body; none without a body. Throws `invalid` when it is cut short or falls silent. */
+export async function* requestChunks(request: Request): AsyncGenerator<Uint8Array> {
+  if (request.body === null) return;
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await beforeSilence(cutShort(reader.read()));
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** A request's body whole, for one that says it is small. Throws as `requestChunks` does. */
+export const requestBytes = (request: Request): Promise<Uint8Array> => beforeSilence(cutShort(request.bytes()));
+
+async function cutShort<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof XsError) throw error;
+    throw invalid("the body was cut short: nothing was stored");
+  }
+}
+
+async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
+  let timer: Timer | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const minutes = UPLOAD_SILENCE_MS_MAX / 60_000;
+    timer = setTimeout(() => reject(invalid(`the body fell silent for ${minutes} minutes: nothing was stored`)), UPLOAD_SILENCE_MS_MAX);
+  });
+  try {
+    return await Promise.race([reading, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * A body that asks the generator for its next chunk only when the reader has taken the one before. `leave` is called when
+ * the reader goes away, so that a generator that waits for news can end.
+ */
+export function pulledBody(chunks: AsyncGenerator<Uint8Array>, leave: () => void = () => undefined): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel() {
+        leave();
+        void chunks.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

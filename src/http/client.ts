@@ -1,0 +1,133 @@
+// The client: one function a route, over fetch.
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { XsError } from "../error.ts";
+import type { Hash } from "../frame/hash.ts";
+import type { Id } from "../frame/id.ts";
+import type { Meta } from "../frame/meta.ts";
+import type { ReadOptions } from "../frame/read-options.ts";
+import type { Topic } from "../frame/topic.ts";
+import { formatTtl, type Ttl } from "../frame/ttl.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { paths } from "./paths.ts";
+import { errorOf } from "./status.ts";
+import { encodeMeta, encodeReadQuery, META_HEADER, NDJSON_TYPE, SSE_TYPE } from "./wire.ts";
+
+/** A body to send: bytes, a file, or a stream that is sent as it comes. */
+export type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | string | null;
+
+export type AppendOptions = { readonly meta: Meta | null; readonly ttl: Ttl; readonly withTimestamp: boolean };
+
+/** A store behind an address. Each function throws `XsError`: the server's, or `unavailable` when it cannot be reached. */
+export class Client {
+  readonly #address: Address;
+  readonly #name: string;
+
+  /** `address` as a person types it; it is checked here, and reached with the first request. */
+  constructor(address: string) {
+    this.#name = address;
+    this.#address = parseAddress(address);
+  }
+
+  /** The frames of a read as the server sends them: NDJSON, or SSE. */
+  read(options: ReadOptions, { sse = false } = {}): Promise<Response> {
+    return this.#send("GET", `${paths.read()}${encodeReadQuery(options)}`, { headers: sse ? { accept: SSE_TYPE } : {} });
+  }
+
+  /** Appends a frame with this content; answers its line. */
+  append(topic: Topic, body: Body, { meta, ttl, withTimestamp }: AppendOptions): Promise<string> {
+    const query = new URLSearchParams();
+    if (ttl.kind !== "forever") query.set("ttl", formatTtl(ttl));
+    if (withTimestamp) query.set("with-timestamp", "true");
+    const suffix = query.size > 0 ? `?${query}` : "";
+    return this.#text("POST", `${paths.append(topic)}${suffix}`, { body, headers: meta === null ? {} : { [META_HEADER]: encodeMeta(meta) } });
+  }
+
+  /** The line of a frame. */
+  get(id: Id, { withTimestamp = false } = {}): Promise<string> {
+    return this.#text("GET", `${paths.frame(id)}${withTimestamp ? "?with-timestamp=true" : ""}`);
+  }
+
+  /** Removes a frame; one that is not there is no error. */
+  async remove(id: Id): Promise<void> {
+    await this.#send("DELETE", paths.frame(id));
+  }
+
+  /** The newest frame of a topic, or with follow: it, a threshold, and what comes. */
+  head(topic: Topic, options: ReadOptions): Promise<Response> {
+    return this.#send("GET", `${paths.head(topic)}${encodeReadQuery({ ...options, topic: "all" })}`);
+  }
+
+  /** The newest frames of the topics: one JSON object when `last` is 1, NDJSON otherwise. */
+  last(topics: string | undefined, options: ReadOptions): Promise<Response> {
+    return this.#send("GET", `${paths.last(topics)}${encodeReadQuery({ ...options, topic: "all" })}`);
+  }
+
+  /** Content; its body is a stream. */
+  content(hash: Hash): Promise<Response> {
+    return this.#send("GET", paths.content(hash));
+  }
+
+  /** Whether the store has this content. */
+  async hasContent(hash: Hash): Promise<boolean> {
+    try {
+      await this.#send("HEAD", paths.content(hash));
+      return true;
+    } catch (error) {
+      if (error instanceof XsError && error.code === "not_found") return false;
+      throw error;
+    }
+  }
+
+  /** Stores content; answers its hash. */
+  putContent(body: Body): Promise<string> {
+    return this.#text("POST", paths.cas(), { body });
+  }
+
+  /** Imports frames as NDJSON; answers JSON: the frame when there was one, else counts. */
+  import(body: Body): Promise<string> {
+    return this.#text("POST", paths.import(), { body, headers: { "content-type": NDJSON_TYPE } });
+  }
+
+  /** The server's version. */
+  version(): Promise<string> {
+    return this.#text("GET", paths.version());
+  }
+
+  async #text(method: string, path: string, init: { body?: Body; headers?: Record<string, string> } = {}): Promise<string> {
+    return (await (await this.#send(method, path, init)).text()).trimEnd();
+  }
+
+  async #send(method: string, path: string, { body = null, headers = {} }: { body?: Body; headers?: Record<string, string> } = {}): Promise<Response> {
+    const { base, unix, authorization } = this.#address;
+    if (unix !== null && !existsSync(unix)) throw this.#noStore(dirname(unix));
+    const init: BunFetchRequestInit = {
+      method,
+      headers: authorization === null ? headers : { ...headers, authorization },
+      body,
+      // A store is asked for what it has, not for what a proxy would make of it.
+      redirect: "error",
+      keepalive: false,
+      ...(unix === null ? {} : { unix }),
+    };
+    const response = await fetch(`${base}${path}`, init).catch((error: Error & { code?: string }) => {
+      throw new XsError("unavailable", this.#unreachable(error));
+    });
+    if (!response.ok) throw await errorOf(response);
+    return response;
+  }
+
+  #noStore(dir: string): XsError {
+    const name = this.#name.replace(/\/sock$/, "");
+    if (!existsSync(dir)) return new XsError("unavailable", `no store at ${name}; start one with: xs serve ${name}`);
+    return new XsError("unavailable", `no server at ${name}; start it with: xs serve ${name}`);
+  }
+
+  #unreachable({ code = "", message }: Error & { code?: string }): string {
+    if (code === "ConnectionRefused" || code === "FailedToOpenSocket" || code === "ECONNREFUSED") {
+      const hint = this.#address.unix === null ? "" : `; start it with: xs serve ${this.#name.replace(/\/sock$/, "")}`;
+      return `no server answers at ${this.#name}${hint}`;
+    }
+    return `the store at ${this.#name} did not answer: ${message}`;
+  }
+}

@@ -1,0 +1,58 @@
+// The parts joined: opened in order, closed in reverse.
+import { join } from "node:path";
+import type { XsError } from "./error.ts";
+import { metaOf } from "./frame/meta.ts";
+import { READ_ALL } from "./frame/read-options.ts";
+import { parseTopic } from "./frame/topic.ts";
+import { listen } from "./http/listen.ts";
+import { routes } from "./http/routes.ts";
+import { openStore, type Store } from "./store/store.ts";
+import type { Fsync } from "./store/writer.ts";
+
+export type ServerOptions = {
+  readonly fsync: Fsync;
+  /** Gets each frame's line from `xs.start` on, at its own pace. */
+  readonly onFrames: (ndjson: Uint8Array) => Promise<void>;
+  /** Called once when the disk fails: nothing is acknowledged any more, and the process should end. */
+  readonly onFatal: (error: XsError) => void;
+};
+
+export type RunningServer = {
+  readonly socketPath: string;
+  /** Finishes what was accepted, appends `xs.stopping`, and closes everything. */
+  readonly stop: () => Promise<void>;
+};
+
+/** Opens the store in a directory and serves it on its socket. Throws `XsError` when it is served already or cannot be. */
+export async function startServer(dir: string, { fsync, onFrames, onFatal }: ServerOptions): Promise<RunningServer> {
+  const store = openStore(dir, { fsync, onFatal });
+  const socketPath = join(dir, "sock");
+  try {
+    const listener = listen(routes(store), socketPath);
+    const log = logFrames(store, onFrames);
+    await announce(store, "xs.start", metaOf({ expose: null }));
+    const stop = async (): Promise<void> => {
+      await listener.finish();
+      await announce(store, "xs.stopping", null).catch(() => undefined);
+      store.endFollowing();
+      await log;
+      await listener.close();
+      await store.close();
+    };
+    return { socketPath, stop };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function announce(store: Store, topic: string, meta: ReturnType<typeof metaOf> | null): Promise<void> {
+  await store.append({ topic: parseTopic(topic), meta, ttl: null });
+}
+
+async function logFrames(store: Store, onFrames: ServerOptions["onFrames"]): Promise<void> {
+  const options = { ...READ_ALL, follow: { pulseMs: null }, start: { kind: "new" } } as const;
+  for await (const part of store.read(options, new AbortController().signal)) {
+    if (part.kind === "frames") await onFrames(part.bytes);
+  }
+}

@@ -1,0 +1,72 @@
+// What a failed disk or database means to a caller: which code it gets, and whether the server may go on.
+import { SQLiteError } from "bun:sqlite";
+import { XsError } from "../error.ts";
+
+// https://www.sqlite.org/rescode.html: the low byte of an extended code is its class.
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+const READ_ONLY: ReadonlySet<string> = new Set(["EROFS", "EACCES", "EPERM"]);
+const NO_DESCRIPTORS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
+
+/** A failure as told to callers; `fatal` when the disk can no longer be trusted and nothing more may be acknowledged. */
+export type Fault = { readonly error: XsError; readonly fatal: boolean };
+
+/** Classifies an error that the database or the file system threw; undefined when it came from neither. */
+export function faultOf(error: unknown): Fault | undefined {
+  if (error instanceof SQLiteError) return databaseFault(error);
+  const { code, syscall = "a call", message } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return undefined;
+  if (NO_SPACE.has(code)) return noSpace();
+  if (READ_ONLY.has(code)) return readOnly();
+  if (NO_DESCRIPTORS.has(code)) {
+    return { error: new XsError("unavailable", "too many open files; close some connections and try again"), fatal: false };
+  }
+  return diskFailed(`${syscall}: ${message}`);
+}
+
+function databaseFault(error: SQLiteError): Fault {
+  switch (error.errno & 0xff) {
+    case FULL:
+      return noSpace();
+    case READONLY:
+      return readOnly();
+    case IOERR:
+      return diskFailed(`${error.code ?? "SQLITE_IOERR"}: ${error.message}`);
+    case CORRUPT:
+    case NOTADB:
+      return {
+        error: new XsError("internal", `the database is damaged (${error.message}); run: xs check <store>`),
+        fatal: false,
+      };
+    case CANTOPEN:
+      return { error: new XsError("unavailable", "the database cannot open a file it needs; try again"), fatal: false };
+    default:
+      return { error: new XsError("internal", `the database refused: ${error.message}`), fatal: false };
+  }
+}
+
+const noSpace = (): Fault => ({
+  error: new XsError("no_space", "no space left on the device of the store: nothing was stored; free some and try again"),
+  fatal: false,
+});
+
+const readOnly = (): Fault => ({
+  error: new XsError("unavailable", "the store cannot be written (read-only file system or permissions): nothing was stored"),
+  fatal: false,
+});
+
+// After a failed write or fsync the kernel may have dropped what it held, so what is on disk is unknown until a restart
+// reads it again: https://wiki.postgresql.org/wiki/Fsync_Errors.
+const diskFailed = (detail: string): Fault => ({
+  error: new XsError(
+    "unavailable",
+    `the disk failed (${detail}): whether this was stored is not known; the server stops, and a restart tells`,
+  ),
+  fatal: true,
+});

@@ -1,0 +1,106 @@
+// The feed: the newest frames, held once for all followers, who take from it at their own pace and are told when they fell behind.
+import type { Id } from "../frame/id.ts";
+import type { Topic } from "../frame/topic.ts";
+
+// What a follower may be behind before it reads from the store again; shared by all followers, so this is all the memory.
+const FEED_FRAMES_MAX = 4_096;
+const FEED_BYTES_MAX = 8 * 1024 * 1024;
+
+/** A frame that has just become durable (or is ephemeral). */
+export type FeedEntry = {
+  readonly id: Id;
+  readonly topic: Topic;
+  readonly expires: number | null;
+  /** Set on an imported frame below the tail; see store/reader.ts. */
+  readonly arrival: number | null;
+  /** The frame's JSON and a line end. One copy serves every follower. */
+  readonly bytes: Uint8Array;
+};
+
+/** Publishes entries, numbered from 0 on in the order in which they came. */
+export class Feed {
+  #entries: FeedEntry[] = [];
+  #first = 0;
+  #bytes = 0;
+  #followers = 0;
+  #closed = false;
+  #wakers = new Set<() => void>();
+
+  /** The number that the next entry will have. */
+  get end(): number {
+    return this.#first + this.#entries.length;
+  }
+
+  /** The number of the oldest entry that is still held. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** How many readers follow. */
+  get followers(): number {
+    return this.#followers;
+  }
+
+  /** Counts a follower until the answered function is called. */
+  join(): () => void {
+    this.#followers++;
+    return () => void this.#followers--;
+  }
+
+  /** Whether no entry will come any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Says that no entry will come any more, and wakes all who wait for one. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  publish(entries: readonly FeedEntry[]): void {
+    if (entries.length === 0) return;
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      this.#bytes += entry.bytes.length;
+    }
+    this.#dropOldest();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const wakers = this.#wakers;
+    this.#wakers = new Set();
+    for (const wake of wakers) wake();
+  }
+
+  /** The entries from a number on; null when some of them are no longer held. */
+  since(number: number): readonly FeedEntry[] | null {
+    return number < this.#first ? null : this.#entries.slice(number - this.#first);
+  }
+
+  /** Waits until an entry with this number is there, the feed closes, the signal aborts, or `ms` have passed. */
+  async wait(number: number, signal: AbortSignal, ms: number | null): Promise<void> {
+    if (this.end > number || signal.aborted || this.#closed) return;
+    const { promise, resolve: wake } = Promise.withResolvers<void>();
+    const timer = ms === null ? undefined : setTimeout(wake, ms);
+    const onAbort = (): void => wake();
+    signal.addEventListener("abort", onAbort);
+    this.#wakers.add(wake);
+    await promise;
+    this.#wakers.delete(wake);
+    signal.removeEventListener("abort", onAbort);
+    clearTimeout(timer);
+  }
+
+  #dropOldest(): void {
+    let drop = Math.max(0, this.#entries.length - FEED_FRAMES_MAX);
+    let bytes = this.#bytes;
+    for (let at = 0; at < drop; at++) bytes -= this.#entries[at]?.bytes.length ?? 0;
+    while (bytes > FEED_BYTES_MAX && drop < this.#entries.length) bytes -= this.#entries[drop++]?.bytes.length ?? 0;
+    if (drop === 0) return;
+    this.#entries = this.#entries.slice(drop);
+    this.#first += drop;
+    this.#bytes = bytes;
+  }
+}

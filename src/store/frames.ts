@@ -1,0 +1,224 @@
+// The frame table: rows in and out, each under its position and in the index of every path that leads to it.
+import type { Database } from "bun:sqlite";
+import { XsError } from "../error.ts";
+import { type Frame, formatFrame } from "../frame/frame.ts";
+import { ID_MIN, type Id } from "../frame/id.ts";
+import { ancestorsOf, type Topic } from "../frame/topic.ts";
+import { expiresAt } from "../frame/ttl.ts";
+import { naturalPosition, seek } from "./position.ts";
+
+// Path ids that are looked up again and again; a store may have any number of topics, so the memory of them is bounded.
+const PATHS_KEPT_MAX = 10_000;
+
+/** A frame as it goes into the table, with what only the store knows of it. */
+export type NewRow = {
+  readonly frame: Frame;
+  readonly contentId: number | null;
+  /** Set on a frame below the tail that followers have not seen; see store/reader.ts. */
+  readonly arrival: number | null;
+};
+
+/** The newest id and position that were ever given: the floor for the next ones. */
+export type Tail = { id: Id; pos: number };
+
+type Placed = { pos: number; id: Id };
+
+/** CRC-32 of a frame's line: what the column `sum` holds. */
+export const sumOf = (line: string): number => Bun.hash.crc32(line);
+
+/** The names under which readers find a topic: itself, and `a.*` for each of its ancestors. */
+const pathNamesOf = (topic: Topic): string[] => [topic, ...ancestorsOf(topic).map((ancestor) => `${ancestor}.*`)];
+
+/** Rows of the frame table. Every method that writes belongs inside the writer's transaction. */
+export class Frames {
+  readonly tail: Tail;
+  // Index entries of the running transaction, kept back so that they go in sorted by path: one touch a page, not one a frame.
+  readonly #unindexed = new Map<number, number[]>();
+  readonly #pathIds = new Map<string, number>();
+  readonly #sql;
+
+  constructor(db: Database) {
+    this.#sql = {
+      insert: db.prepare<null, [number, string, number, number | null, number | null, number | null]>(
+        "INSERT INTO frame (pos, line, sum, expires, content_id, arrival) VALUES (?, ?, ?, ?, ?, ?)",
+      ),
+      index: db.prepare<null, [number, number]>("INSERT INTO path_frame (path_id, pos) VALUES (?, ?)"),
+      unindex: db.prepare<null, [number, number]>("DELETE FROM path_frame WHERE path_id = ? AND pos = ?"),
+      reindex: db.prepare<null, [number, number]>("UPDATE path_frame SET pos = pos + 1 WHERE path_id = ? AND pos = ?"),
+      move: db.prepare<null, [number]>("UPDATE frame SET pos = pos + 1 WHERE pos = ?"),
+      delete: db.prepare<null, [number]>("DELETE FROM frame WHERE pos = ?"),
+      probe: db.prepare<Placed, [number]>("SELECT pos, id FROM frame WHERE pos >= ? ORDER BY pos LIMIT 1"),
+      before: db.prepare<Placed, [number]>("SELECT pos, id FROM frame WHERE pos < ? ORDER BY pos DESC LIMIT 1"),
+      row: db.prepare<{ line: string; topic: Topic; content_id: number | null; expires: number | null }, [number]>(
+        "SELECT line, topic, content_id, expires FROM frame WHERE pos = ?",
+      ),
+      path: db.prepare<{ path_id: number }, [string]>("SELECT path_id FROM path WHERE name = ?"),
+      addPath: db.prepare<{ path_id: number }, [string]>("INSERT INTO path (name) VALUES (?) RETURNING path_id"),
+      mark: db.prepare<{ value: string }, [string]>("SELECT value FROM mark WHERE name = ?"),
+      setMark: db.prepare<null, [string, string]>("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)"),
+    };
+    const newest = this.#sql.before.get(Number.MAX_SAFE_INTEGER);
+    const given = (this.#sql.mark.get("last_id")?.value ?? ID_MIN) as Id;
+    this.tail = { id: newest !== null && newest.id > given ? newest.id : given, pos: newest?.pos ?? naturalPosition(ID_MIN) };
+  }
+
+  /** Notes in the database that this id was given, for ids whose frame is not, or no longer, there to say so. */
+  noteId(id: Id): void {
+    this.#sql.setMark.run("last_id", id);
+  }
+
+  /** Adds a frame whose id lies above every other: the path of each append. */
+  append(row: NewRow, line: string): void {
+    const pos = Math.max(naturalPosition(row.frame.id), this.tail.pos + 1);
+    this.#insert(pos, row, line);
+    this.tail.pos = pos;
+    this.tail.id = row.frame.id;
+  }
+
+  /**
+   * Adds frames in order of id wherever their ids belong; those that are there already are passed over. Answers the ones
+   * that are new. Throws `conflict` for an id that is taken by another frame.
+   */
+  merge(rows: readonly NewRow[]): NewRow[] {
+    const added: NewRow[] = [];
+    let previous: Placed | null = null;
+    let next: Placed | null = null;
+    let known = false;
+    for (const row of rows) {
+      const { id } = row.frame;
+      const line = formatFrame(row.frame);
+      if (id > this.tail.id) {
+        this.append({ ...row, arrival: null }, line);
+        added.push(row);
+        known = false;
+        continue;
+      }
+      // Between two neighbours that are known, a run of new frames needs no search.
+      if (!known || (next !== null && id >= next.id)) {
+        const at = this.#seek(id);
+        next = this.#sql.probe.get(at);
+        previous = this.#sql.before.get(at);
+        known = true;
+      }
+      if (next?.id === id) {
+        if (this.#sql.row.get(next.pos)?.line !== line) throw new XsError("conflict", `id ${id} is taken by another frame`);
+        continue;
+      }
+      if (previous?.id === id) continue;
+      const pos = Math.max(naturalPosition(id), (previous?.pos ?? Number.MIN_SAFE_INTEGER) + 1);
+      if (next !== null && pos >= next.pos) {
+        this.#makeRoom(next.pos);
+        next = { ...next, pos: next.pos + 1 };
+      }
+      this.#insert(pos, row, line);
+      this.tail.pos = Math.max(this.tail.pos, pos);
+      previous = { pos, id };
+      added.push(row);
+    }
+    return added;
+  }
+
+  /** Removes the frame at a position and answers its row; null when none stands there. */
+  removeAt(pos: number): { topic: Topic; contentId: number | null } | null {
+    const row = this.#sql.row.get(pos);
+    if (row === null) return null;
+    this.#sql.delete.run(pos);
+    for (const name of pathNamesOf(row.topic)) {
+      const pathId = this.pathId(name);
+      if (pathId !== null) this.#sql.unindex.run(pathId, pos);
+    }
+    return { topic: row.topic, contentId: row.content_id };
+  }
+
+  /** Writes the index entries that were kept back. Once a transaction, before anything reads the index. */
+  flushIndex(): void {
+    for (const pathId of [...this.#unindexed.keys()].sort((a, b) => a - b)) {
+      for (const pos of this.#unindexed.get(pathId) ?? []) this.#sql.index.run(pathId, pos);
+    }
+    this.#unindexed.clear();
+  }
+
+  /** Forgets what a transaction that failed had begun. */
+  rollback(tail: Tail): void {
+    Object.assign(this.tail, tail);
+    this.#unindexed.clear();
+    this.#pathIds.clear();
+  }
+
+  /** The position at an id (`inclusive`) or right behind it, whether a frame stands there or not. */
+  positionOf(id: Id, inclusive: boolean): number {
+    const at = this.#seek(id);
+    const found = inclusive ? null : this.#sql.probe.get(at);
+    return found?.id === id ? found.pos + 1 : at;
+  }
+
+  /** The position of the frame with this id; null when there is none. */
+  find(id: Id): number | null {
+    const found = this.#sql.probe.get(this.#seek(id));
+    return found?.id === id ? found.pos : null;
+  }
+
+  /** The id of the first frame at a position or above. */
+  idAt(pos: number): Id | null {
+    return this.#sql.probe.get(pos)?.id ?? null;
+  }
+
+  /** The line of the frame at a position; null when there is none or its time is over. */
+  lineAt(pos: number, nowMs: number): string | null {
+    const row = this.#sql.row.get(pos);
+    return row === null || (row.expires !== null && row.expires <= nowMs) ? null : row.line;
+  }
+
+  #seek(id: Id): number {
+    return seek((pos) => this.#sql.probe.get(pos), id);
+  }
+
+  #insert(pos: number, row: NewRow, line: string): void {
+    const { frame } = row;
+    this.#sql.insert.run(pos, line, sumOf(line), expiresAt(frame.id, frame.ttl), row.contentId, row.arrival);
+    for (const name of pathNamesOf(frame.topic)) {
+      const pathId = this.pathId(name) ?? this.#addPath(name);
+      const entries = this.#unindexed.get(pathId);
+      if (entries) entries.push(pos);
+      else this.#unindexed.set(pathId, [pos]);
+    }
+  }
+
+  // Pushes the frames that stand at `pos` and right behind it up by one, last first.
+  #makeRoom(pos: number): void {
+    this.flushIndex();
+    let end = pos;
+    while (this.#sql.probe.get(end + 1)?.pos === end + 1) end++;
+    for (let at = end; at >= pos; at--) {
+      const topic = this.#sql.row.get(at)?.topic;
+      this.#sql.move.run(at);
+      if (topic === undefined) continue;
+      for (const name of pathNamesOf(topic)) {
+        const pathId = this.pathId(name);
+        if (pathId !== null) this.#sql.reindex.run(pathId, at);
+      }
+    }
+    this.tail.pos = Math.max(this.tail.pos, end + 1);
+  }
+
+  /** The id of the path with this name; null when no frame was ever stored under it. */
+  pathId(name: string): number | null {
+    const kept = this.#pathIds.get(name);
+    if (kept !== undefined) return kept;
+    const pathId = this.#sql.path.get(name)?.path_id ?? null;
+    if (pathId !== null) this.#keepPath(name, pathId);
+    return pathId;
+  }
+
+  #addPath(name: string): number {
+    const pathId = this.#sql.addPath.get(name)?.path_id;
+    if (pathId === undefined) throw new Error(`the path ${name} could not be added`);
+    this.#keepPath(name, pathId);
+    return pathId;
+  }
+
+  #keepPath(name: string, pathId: number): void {
+    if (this.#pathIds.size >= PATHS_KEPT_MAX) this.#pathIds.clear();
+    this.#pathIds.set(name, pathId);
+  }
+}

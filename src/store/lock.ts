@@ -1,0 +1,32 @@
+// One server a store: a lock that the kernel frees when its process ends, however it ends.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Database, SQLiteError } from "bun:sqlite";
+import { XsError } from "../error.ts";
+
+const SQLITE_BUSY = 5;
+
+/** Locks a store directory until the answered function is called. Throws `conflict`, and says who holds it. */
+export function lockStore(dir: string): () => void {
+  const pidPath = join(dir, "pid");
+  // An empty database serves as a portable file lock: SQLite knows how to take one on every system that Bun runs on.
+  const lock = new Database(join(dir, "lock"));
+  try {
+    lock.run("PRAGMA locking_mode = EXCLUSIVE");
+    lock.run("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    if (!(error instanceof SQLiteError) || (error.errno & 0xff) !== SQLITE_BUSY) throw error;
+    throw new XsError("conflict", `${dir} is served already${holderOf(pidPath)}; stop that server first, or use it as it is`);
+  }
+  writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+  return () => lock.close();
+}
+
+function holderOf(pidPath: string): string {
+  try {
+    return ` by process ${readFileSync(pidPath, "utf8").trim()}`;
+  } catch {
+    return "";
+  }
+}

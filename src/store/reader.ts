@@ -1,0 +1,182 @@
+// Reading: history and live are one loop. Scan the store to its tail, then take from the feed; where the feed has moved
+// on without this reader, scan again from the last id. So a reader is never cut off, and never held in memory.
+//
+// Frames imported below the tail cannot be found from a cursor that has passed them. They carry an arrival number, and
+// each step first hands out those that arrived behind the cursor since the step before.
+import { ID_MIN, type Id } from "../frame/id.ts";
+import type { ReadOptions, Start } from "../frame/read-options.ts";
+import { matches } from "../frame/topic.ts";
+import type { Feed, FeedEntry } from "./feed.ts";
+import { type Arrival, type Cursor, type Page, type Pages, rowsAfter } from "./pages.ts";
+
+/** What a reader gets: frames as NDJSON (each line ended), or a marker that becomes a frame on the wire. */
+export type Part =
+  | { readonly kind: "frames"; readonly bytes: Uint8Array; readonly count: number }
+  | { readonly kind: "threshold"; readonly id: Id }
+  | { readonly kind: "pulse"; readonly id: Id };
+
+/** What reading needs of the store. */
+export type Sources = {
+  readonly pages: Pages;
+  readonly feed: Feed;
+  readonly now: () => number;
+  /** The newest id that was given. */
+  readonly tailId: () => Id;
+  /** A fresh id for a marker: above every frame so far, below every later one, so that it serves as a cursor. */
+  readonly markerId: () => Id;
+  /** The newest arrival number. */
+  readonly arrivals: () => number;
+};
+
+// What one part of live frames may hold; a reader that is behind gets several.
+const LIVE_FRAMES_MAX = 512;
+
+/** Reads until the history ends or, with follow, until the limit is reached or the signal aborts. */
+export async function* read(sources: Sources, options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
+  const reader = new Reader(sources, options);
+  const leave = options.follow === null ? null : sources.feed.join();
+  try {
+    yield* reader.history(signal);
+    if (options.follow !== null && !reader.done) yield* reader.live(options.follow.pulseMs, signal);
+  } finally {
+    leave?.();
+  }
+}
+
+class Reader {
+  readonly #sources: Sources;
+  readonly #options: ReadOptions;
+  readonly #start: Cursor | null;
+  readonly #historyEnd: Id;
+  #cursor: Cursor;
+  #arrival: number;
+  #feedNumber: number;
+  #left: number;
+  #page: Page | null = null;
+
+  constructor(sources: Sources, options: ReadOptions) {
+    this.#sources = sources;
+    this.#options = options;
+    this.#historyEnd = sources.tailId();
+    this.#arrival = sources.arrivals();
+    this.#feedNumber = sources.feed.end;
+    this.#left = options.limit ?? Number.MAX_SAFE_INTEGER;
+    this.#start = startOf(options.start);
+    this.#cursor = this.#firstCursor();
+  }
+
+  get done(): boolean {
+    return this.#left <= 0;
+  }
+
+  #firstCursor(): Cursor {
+    const { pages, now } = this.#sources;
+    const { last, start, topic } = this.#options;
+    if (start?.kind === "new") return { id: this.#historyEnd, inclusive: false };
+    const cursor = this.#start ?? { id: ID_MIN, inclusive: true };
+    if (last === null || cursor.id > this.#historyEnd) return cursor;
+    return pages.beforeLast(topic, cursor, this.#historyEnd, last, now());
+  }
+
+  async *history(signal: AbortSignal): AsyncGenerator<Part> {
+    for (let part = this.#step(this.#historyEnd); part !== null; part = this.#step(this.#historyEnd)) {
+      yield part;
+      if (this.done || signal.aborted) return;
+    }
+    if (this.#options.follow === null || this.#options.start?.kind === "new" || this.done) return;
+    yield { kind: "threshold", id: this.#sources.markerId() };
+  }
+
+  async *live(pulseMs: number | null, signal: AbortSignal): AsyncGenerator<Part> {
+    const { feed, now, markerId } = this.#sources;
+    let pulseAt = pulseMs === null ? null : now() + pulseMs;
+    while (!signal.aborted && !this.done) {
+      const part = this.#take();
+      if (part !== null) {
+        yield part;
+        continue;
+      }
+      if (feed.closed) return;
+      const nowMs = now();
+      if (pulseAt !== null && pulseMs !== null && (nowMs >= pulseAt || pulseAt > nowMs + pulseMs)) {
+        pulseAt = nowMs + pulseMs;
+        yield { kind: "pulse", id: markerId() };
+        continue;
+      }
+      await feed.wait(this.#feedNumber, signal, pulseAt === null ? null : Math.max(1, pulseAt - nowMs));
+    }
+  }
+
+  // Takes what the feed holds; when it no longer holds the next entry, the store does (all but ephemeral frames).
+  #take(): Part | null {
+    const { feed } = this.#sources;
+    const entries = feed.since(this.#feedNumber);
+    if (entries === null) {
+      const part = this.#step(null);
+      // The store is read to its end. What the feed still holds is known, or newer than all that was read.
+      if (part === null) this.#feedNumber = feed.first;
+      return part ?? this.#take();
+    }
+    const wanted: FeedEntry[] = [];
+    for (const entry of entries) {
+      this.#feedNumber++;
+      if (!this.#isUnseen(entry)) continue;
+      this.#see(entry);
+      if (!this.#isWanted(entry)) continue;
+      wanted.push(entry);
+      if (wanted.length >= Math.min(this.#left, LIVE_FRAMES_MAX)) break;
+    }
+    return wanted.length === 0 ? null : this.#part(wanted.map(({ bytes }) => bytes));
+  }
+
+  #isUnseen({ id, arrival }: FeedEntry): boolean {
+    return arrival === null ? isBehind(this.#cursor, id) : arrival > this.#arrival;
+  }
+
+  #see({ id, arrival }: FeedEntry): void {
+    if (arrival === null) this.#cursor = { id, inclusive: false };
+    else this.#arrival = arrival;
+  }
+
+  #isWanted({ id, topic, expires }: FeedEntry): boolean {
+    if (this.#start !== null && !isBehind(this.#start, id)) return false;
+    return matches(this.#options.topic, topic) && (expires === null || expires > this.#sources.now());
+  }
+
+  // One step through the store without an await in it: arrivals behind the cursor, or the next page.
+  #step(endId: Id | null): Part | null {
+    const { pages, arrivals, now } = this.#sources;
+    while (this.#options.follow !== null && this.#arrival < arrivals()) {
+      const arrived = pages.arrivals(this.#arrival, this.#cursor, now());
+      this.#arrival = arrived.at(-1)?.arrival ?? arrivals();
+      const wanted = arrived.filter((arrival) => this.#isWantedArrival(arrival)).slice(0, this.#left);
+      if (wanted.length > 0) return this.#part(wanted.map(({ line }) => Buffer.from(`${line}\n`)));
+    }
+    const rows = Math.min(this.#left, rowsAfter(this.#page));
+    const page = pages.next(this.#options.topic, this.#cursor, endId, rows, now());
+    if (page === null) {
+      if (endId !== null && isBehind(this.#cursor, endId)) this.#cursor = { id: endId, inclusive: false };
+      return null;
+    }
+    this.#page = page;
+    this.#cursor = { id: page.lastId, inclusive: false };
+    this.#left -= page.count;
+    return { kind: "frames", bytes: page.bytes, count: page.count };
+  }
+
+  #isWantedArrival({ id, topic }: Arrival): boolean {
+    return (this.#start === null || isBehind(this.#start, id)) && matches(this.#options.topic, topic);
+  }
+
+  #part(lines: readonly Uint8Array[]): Part {
+    const [only] = lines;
+    this.#left -= lines.length;
+    const bytes = lines.length === 1 && only ? only : Buffer.concat(lines);
+    return { kind: "frames", bytes, count: lines.length };
+  }
+}
+
+const isBehind = (cursor: Cursor, id: Id): boolean => id > cursor.id || (cursor.inclusive && id === cursor.id);
+
+const startOf = (start: Start | null): Cursor | null =>
+  start === null || start.kind === "new" ? null : { id: start.id, inclusive: start.kind === "from" };

@@ -1,0 +1,299 @@
+// The one door of this room: a store is opened, written through the group commit, read, and closed.
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import type { Database } from "bun:sqlite";
+import { XsError } from "../error.ts";
+import { formatFrame, type Frame, type FrameDraft } from "../frame/frame.ts";
+import type { Hash } from "../frame/hash.ts";
+import { firstIdAt, type Id, nextId, timeOf } from "../frame/id.ts";
+import type { ReadOptions } from "../frame/read-options.ts";
+import { expiresAt } from "../frame/ttl.ts";
+import { Cas, type Content, type StoredContent } from "./cas.ts";
+import { faultOf } from "./fault.ts";
+import { Feed, type FeedEntry } from "./feed.ts";
+import { Frames, type NewRow } from "./frames.ts";
+import { lockStore } from "./lock.ts";
+import { Pages } from "./pages.ts";
+import { type Part, read } from "./reader.ts";
+import { Retention } from "./retention.ts";
+import { openDatabase } from "./schema.ts";
+import { type Batch, type Fsync, Writer } from "./writer.ts";
+
+export type StoreOptions = {
+  readonly fsync?: Fsync;
+  /** Milliseconds since 1970; a test may own the clock. */
+  readonly now?: () => number;
+  /** Called once when the disk can no longer be trusted: nothing is acknowledged from then on. */
+  readonly onFatal?: (error: XsError) => void;
+};
+
+/** What an import did: frames added, frames that were there already, frames whose time was over. */
+export type Imported = { readonly imported: number; readonly existing: number; readonly expired: number };
+
+// Removing what a ttl has ended: looked at this often, and this many frames a transaction, so that appends get through.
+const SWEEP_MS = 500;
+const SWEEP_FRAMES_MAX = 1_000;
+// Collected with each sweep: content is removed at a low rate beside the work.
+const COLLECT_COUNT_MAX = 100;
+// Content sent ahead of its frame (POST /cas, then POST /import) is kept this long.
+const CONTENT_LEASE_MS = 60 * 60 * 1000;
+// Ids of ephemeral frames are noted ahead by this much, so that not each of them costs a commit.
+const ID_RESERVE_MS = 1_000;
+// Later ids would hold up the clock of the whole store, for every new id lies above them.
+const IMPORT_FUTURE_MS_MAX = 60_000;
+
+/** Opens the store in a directory, which is made if it is not there (0700), and locks it. */
+export function openStore(dir: string, options: StoreOptions = {}): Store {
+  if (existsSync(dir) && !statSync(dir).isDirectory()) throw new XsError("invalid", `${dir} is not a directory`);
+  // Nothing that is made here is for other users: not the database, not its log, not the socket.
+  process.umask(0o077);
+  mkdirSync(dir, { recursive: true });
+  chmodSync(dir, 0o700);
+  const unlock = lockStore(dir);
+  try {
+    return new Store(dir, openDatabase(dir), unlock, options);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+export class Store {
+  readonly dir: string;
+  readonly #db: Database;
+  readonly #frames: Frames;
+  readonly #pages: Pages;
+  readonly #cas: Cas;
+  readonly #retention: Retention;
+  readonly #feed = new Feed();
+  readonly #writer: Writer;
+  readonly #unlock: () => void;
+  readonly #now: () => number;
+  readonly #sweepTimer: Timer;
+  // Frames that the running transaction has added and whose ttl it has not applied yet.
+  #added: Frame[] = [];
+  #arrivals: number;
+  #reservedMs = 0;
+  #sweeping = false;
+
+  constructor(dir: string, db: Database, unlock: () => void, options: StoreOptions) {
+    this.dir = dir;
+    this.#db = db;
+    this.#unlock = unlock;
+    this.#now = options.now ?? Date.now;
+    this.#frames = new Frames(db);
+    this.#pages = new Pages(db, this.#frames);
+    this.#cas = new Cas(dir, db);
+    this.#retention = new Retention(db, this.#frames, this.#cas);
+    this.#arrivals = this.#pages.highestArrival();
+    this.#writer = new Writer(
+      db,
+      { snapshot: () => this.#snapshot(), flush: () => this.#flush() },
+      (entries) => this.#feed.publish(entries),
+      options.onFatal ?? (() => undefined),
+      options.fsync ?? { kind: "always" },
+    );
+    this.#sweepTimer = setInterval(() => void this.#sweep(), SWEEP_MS);
+  }
+
+  /** Appends a frame; answers it when it and its content are durable (an ephemeral one: when its id is). */
+  async append(draft: FrameDraft, content: StoredContent | null = null): Promise<Frame> {
+    try {
+      return await this.#writer.submit((batch) => this.#appendNow(draft, content, batch));
+    } finally {
+      content?.release();
+    }
+  }
+
+  #appendNow(draft: FrameDraft, content: StoredContent | null, batch: Batch): Frame {
+    const { topic, meta, ttl } = draft;
+    const id = nextId(this.#frames.tail.id, this.#now());
+    const frame: Frame = { topic, id, hash: content?.hash ?? null, meta, ttl };
+    const line = formatFrame(frame);
+    const contentId = content === null ? null : this.#cas.put(content);
+    if (ttl?.kind === "ephemeral") {
+      this.#reserve(id);
+      if (contentId !== null) this.#cas.leaveUntil(contentId, this.#now() + CONTENT_LEASE_MS);
+    } else {
+      this.#frames.append({ frame, contentId, arrival: null }, line);
+      this.#added.push(frame);
+    }
+    batch.published.push(entryOf(frame, line, null));
+    return frame;
+  }
+
+  #reserve(id: Id): void {
+    this.#frames.tail.id = id;
+    if (timeOf(id) < this.#reservedMs) return;
+    this.#reservedMs = timeOf(id) + ID_RESERVE_MS;
+    this.#frames.noteId(firstIdAt(this.#reservedMs));
+  }
+
+  /**
+   * Adds frames with the ids they have, all or none; those that are there already are passed over. Throws `conflict`
+   * for an id taken by another frame, `invalid` for one from the future, an ephemeral frame, or missing content.
+   */
+  import(frames: readonly Frame[]): Promise<Imported> {
+    const sorted = [...frames].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    return this.#writer.submit((batch) => this.#importNow(sorted, batch), { alone: true });
+  }
+
+  #importNow(frames: readonly Frame[], batch: Batch): Imported {
+    const nowMs = this.#now();
+    const following = this.#feed.followers > 0;
+    const visible = frames.filter(({ id, ttl }) => (expiresAt(id, ttl) ?? Number.POSITIVE_INFINITY) > nowMs);
+    const rows = visible.map((frame): NewRow => {
+      checkMayBeImported(frame, nowMs);
+      // Who does not follow finds an imported frame where it belongs; only a follower may have passed that place.
+      const arrival = following && frame.id < this.#frames.tail.id ? ++this.#arrivals : null;
+      return { frame, contentId: this.#contentIdOf(frame), arrival };
+    });
+    const added = this.#frames.merge(rows);
+    for (const { frame, arrival } of added) {
+      this.#added.push(frame);
+      if (following) batch.published.push(entryOf(frame, formatFrame(frame), arrival));
+    }
+    return { imported: added.length, existing: visible.length - added.length, expired: frames.length - visible.length };
+  }
+
+  #contentIdOf({ hash, id }: Frame): number | null {
+    if (hash === null) return null;
+    const contentId = this.#cas.idOf(hash);
+    if (contentId !== null) return contentId;
+    throw new XsError("invalid", `content ${hash} of frame ${id} is not in this store; send it first (POST /cas, xs cas-post)`);
+  }
+
+  /** Removes a frame; answers whether there was one. */
+  remove(id: Id): Promise<boolean> {
+    return this.#writer.submit(() => {
+      this.#flush();
+      const pos = this.#frames.find(id);
+      if (pos !== null) this.#retention.remove(pos, this.#now());
+      return pos !== null;
+    });
+  }
+
+  /** The line of the frame with this id; null when there is none that is visible. */
+  get(id: Id): string | null {
+    const pos = this.#frames.find(id);
+    return pos === null ? null : this.#frames.lineAt(pos, this.#now());
+  }
+
+  /** Reads frames and markers until the end that the options set, or until the signal aborts. */
+  read(options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
+    return read(
+      {
+        pages: this.#pages,
+        feed: this.#feed,
+        now: this.#now,
+        tailId: () => this.#frames.tail.id,
+        markerId: () => (this.#frames.tail.id = nextId(this.#frames.tail.id, this.#now())),
+        arrivals: () => this.#arrivals,
+      },
+      options,
+      signal,
+    );
+  }
+
+  /** Takes in content, hashing it as it comes; null for none. Give it to `append` or `keep`, which release it. */
+  async take(body: AsyncIterable<Uint8Array>): Promise<StoredContent | null> {
+    try {
+      return await this.#cas.take(body);
+    } catch (error) {
+      throw faultOf(error)?.error ?? error;
+    }
+  }
+
+  /** Takes in content that is in memory already and that `isSmallContent` allows. */
+  takeBytes(bytes: Uint8Array): StoredContent {
+    return this.#cas.takeBytes(bytes);
+  }
+
+  /** Stores content without a frame, for an hour; a frame that refers to it by then keeps it. */
+  async keep(content: StoredContent): Promise<Hash> {
+    try {
+      await this.#writer.submit(() => {
+        this.#cas.leaveUntil(this.#cas.put(content), this.#now() + CONTENT_LEASE_MS);
+      });
+      return content.hash;
+    } finally {
+      content.release();
+    }
+  }
+
+  /** Opens stored content; null when there is none. Throws `internal` when what is there is damaged. */
+  content(hash: Hash): Content | null {
+    return this.#cas.open(hash);
+  }
+
+  #snapshot(): () => void {
+    const tail = { ...this.#frames.tail };
+    const [added, arrivals, reservedMs] = [this.#added, this.#arrivals, this.#reservedMs];
+    this.#added = [];
+    return () => {
+      this.#frames.rollback(tail);
+      this.#retention.rollback();
+      [this.#added, this.#arrivals, this.#reservedMs] = [added, arrivals, reservedMs];
+    };
+  }
+
+  #flush(): void {
+    const added = this.#added;
+    this.#added = [];
+    this.#frames.flushIndex();
+    this.#retention.added(added);
+    this.#retention.applyLast(added, this.#now());
+  }
+
+  // The timer only asks; a sweep that is behind goes on until nothing is due.
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    try {
+      while ((this.#retention.nextExpiry() ?? Number.POSITIVE_INFINITY) <= this.#now()) {
+        await this.#writer.submit(() => {
+          this.#flush();
+          this.#retention.sweep(this.#now(), SWEEP_FRAMES_MAX);
+        });
+      }
+      if (this.#cas.isCollectable(this.#now())) {
+        await this.#writer.submit((batch) => {
+          batch.afterCommit.push(this.#cas.collect(this.#now(), COLLECT_COUNT_MAX).unlink);
+        });
+      }
+    } catch {
+      // A full or failed disk: the writer has told its other callers, and the next sweep tries again.
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+
+  /** Lets followers take what they have not seen, and ends their reads. */
+  endFollowing(): void {
+    this.#feed.close();
+  }
+
+  /** Finishes what was accepted and closes the files. The store cannot be used afterwards. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweepTimer);
+    await this.#writer.drain();
+    await this.#writer.submit(() => this.#frames.noteId(this.#frames.tail.id)).catch(() => undefined);
+    this.#writer.close(new XsError("unavailable", "the server is stopping; try again"));
+    this.#db.close();
+    this.#unlock();
+  }
+}
+
+const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry => ({
+  id: frame.id,
+  topic: frame.topic,
+  expires: expiresAt(frame.id, frame.ttl),
+  arrival,
+  bytes: Buffer.from(`${line}\n`),
+});
+
+function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
+  if (ttl?.kind === "ephemeral") throw new XsError("invalid", `frame ${id} is ephemeral, and such frames are never stored`);
+  if (timeOf(id) <= nowMs + IMPORT_FUTURE_MS_MAX) return;
+  const ahead = new Date(timeOf(id)).toISOString();
+  throw new XsError("invalid", `id ${id} is from the future (${ahead}): every new id would have to lie above it`);
+}

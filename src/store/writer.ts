@@ -1,0 +1,206 @@
+// The only writer: takes what has queued, applies it in one transaction, and after the commit answers the callers and
+// publishes to followers, in that order. Many callers share one fsync.
+import type { Database } from "bun:sqlite";
+import { XsError } from "../error.ts";
+import { type Fault, faultOf } from "./fault.ts";
+import type { FeedEntry } from "./feed.ts";
+
+/** When a commit reaches the disk: before it is acknowledged, every so many milliseconds, or when SQLite sees fit. */
+export type Fsync = { readonly kind: "always" | "never" } | { readonly kind: "interval"; readonly ms: number };
+
+/** Work on the store inside the transaction. It answers its result; what it publishes goes out after the commit. */
+export type Work<T> = (batch: Batch) => T;
+
+/** What the work of one transaction leaves for after the commit. */
+export type Batch = { readonly published: FeedEntry[]; readonly afterCommit: (() => void)[] };
+
+/** The state in memory that goes with a transaction. */
+export type Companion = {
+  /** Remembers the state as it is; the answered function brings it back when the transaction fails. */
+  readonly snapshot: () => () => void;
+  /** Writes what the work so far has kept back. */
+  readonly flush: (batch: Batch) => void;
+};
+
+type Job = {
+  readonly work: Work<unknown>;
+  /** Whether a failure of this work alone must leave that of others standing (it runs in a savepoint). */
+  readonly alone: boolean;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+// One commit takes no more than this, so that a burst does not hold the event loop for long.
+const COMMIT_JOBS_MAX = 1_024;
+// Each waiting job belongs to a request; beyond this the server is far behind, and says so.
+const QUEUE_JOBS_MAX = 65_536;
+
+export class Writer {
+  readonly #db: Database;
+  readonly #companion: Companion;
+  readonly #publish: (entries: readonly FeedEntry[]) => void;
+  readonly #onFatal: (error: XsError) => void;
+  readonly #sql;
+  readonly #fsync: Fsync;
+  #unsynced = false;
+  #syncTimer: Timer | null = null;
+  #queue: Job[] = [];
+  #scheduled = false;
+  #failed: XsError | null = null;
+  #idle: (() => void) | null = null;
+  /** How long the last commits took, in ms: for insight (`xs stat`). */
+  readonly commitMs: number[] = [];
+
+  constructor(
+    db: Database,
+    companion: Companion,
+    publish: (entries: readonly FeedEntry[]) => void,
+    onFatal: (error: XsError) => void,
+    fsync: Fsync,
+  ) {
+    this.#db = db;
+    this.#fsync = fsync;
+    this.#companion = companion;
+    this.#publish = publish;
+    this.#onFatal = onFatal;
+    this.#sql = {
+      begin: db.prepare("BEGIN IMMEDIATE"),
+      commit: db.prepare("COMMIT"),
+      rollback: db.prepare("ROLLBACK"),
+      save: db.prepare("SAVEPOINT job"),
+      release: db.prepare("RELEASE job"),
+      undo: db.prepare("ROLLBACK TO job"),
+    };
+    // NORMAL leaves the log to the kernel between checkpoints: after a power cut SQLite opens at a clean, earlier commit.
+    db.run(`PRAGMA synchronous = ${fsync.kind === "always" ? "FULL" : "NORMAL"}`);
+    if (fsync.kind === "interval") this.#syncTimer = setInterval(() => this.#sync(), fsync.ms);
+  }
+
+  /** Runs work in a transaction to come; resolves when it is durable. Rejects with `XsError` when it is not. */
+  submit<T>(work: Work<T>, { alone = false } = {}): Promise<T> {
+    if (this.#failed) return Promise.reject(this.#failed);
+    if (this.#queue.length >= QUEUE_JOBS_MAX) {
+      return Promise.reject(new XsError("unavailable", "too many writes are waiting; try again"));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#queue.push({ work, alone, resolve: resolve as (value: never) => void, reject });
+    this.#schedule();
+    return promise;
+  }
+
+  /** Resolves when everything that was submitted has been decided. */
+  async drain(): Promise<void> {
+    if (this.#queue.length === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    await promise;
+  }
+
+  // Behind the input that is ready now: what other connections have already sent joins this commit.
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#commit(this.#queue.splice(0, COMMIT_JOBS_MAX));
+      if (this.#queue.length > 0) this.#schedule();
+      else this.#idle?.();
+    });
+  }
+
+  #commit(jobs: readonly Job[]): void {
+    if (this.#failed) return this.#rejectAll(jobs, this.#failed);
+    const batch: Batch = { published: [], afterCommit: [] };
+    const outcomes: (() => void)[] = [];
+    const startMs = performance.now();
+    const restore = this.#companion.snapshot();
+    try {
+      this.#sql.begin.run();
+      for (const job of jobs) outcomes.push(job.alone ? this.#runAlone(job, batch) : this.#run(job, batch));
+      this.#companion.flush(batch);
+      this.#sql.commit.run();
+    } catch (error) {
+      restore();
+      return this.#fail(jobs, error);
+    }
+    this.#noteCommit(performance.now() - startMs);
+    this.#unsynced = true;
+    for (const settle of outcomes) settle();
+    this.#publish(batch.published);
+    for (const act of batch.afterCommit) act();
+  }
+
+  #run({ work, resolve }: Job, batch: Batch): () => void {
+    const result = work(batch) as never;
+    return () => resolve(result);
+  }
+
+  // A refusal (XsError) undoes this job alone; any other error is the database's, and fails the transaction.
+  #runAlone({ work, resolve, reject }: Job, batch: Batch): () => void {
+    const published = batch.published.length;
+    const acts = batch.afterCommit.length;
+    this.#companion.flush(batch);
+    const restore = this.#companion.snapshot();
+    this.#sql.save.run();
+    try {
+      const result = work(batch) as never;
+      this.#companion.flush(batch);
+      this.#sql.release.run();
+      return () => resolve(result);
+    } catch (error) {
+      if (!(error instanceof XsError)) throw error;
+      this.#sql.undo.run();
+      this.#sql.release.run();
+      restore();
+      batch.published.length = published;
+      batch.afterCommit.length = acts;
+      return () => reject(error);
+    }
+  }
+
+  #fail(jobs: readonly Job[], error: unknown): void {
+    const fault: Fault = faultOf(error) ?? { error: new XsError("internal", "internal error"), fatal: false };
+    try {
+      if (this.#db.inTransaction) this.#sql.rollback.run();
+    } catch {
+      // The same fault again: the next transaction, or the restart, starts from what is on disk.
+    }
+    if (fault.fatal) this.#failed = fault.error;
+    this.#rejectAll(jobs, fault.error);
+    if (fault.fatal) {
+      this.#rejectAll(this.#queue.splice(0), fault.error);
+      this.#onFatal(fault.error);
+    } else if (!faultOf(error)) {
+      console.error(error);
+    }
+  }
+
+  #rejectAll(jobs: readonly Job[], error: XsError): void {
+    for (const { reject } of jobs) reject(error);
+  }
+
+  #noteCommit(ms: number): void {
+    if (this.commitMs.length >= 1_000) this.commitMs.shift();
+    this.commitMs.push(ms);
+  }
+
+  // A commit under FULL syncs the whole log, so one small one makes durable all that came before it.
+  #sync(): void {
+    if (!this.#unsynced || this.#failed) return;
+    try {
+      this.#db.run("PRAGMA synchronous = FULL");
+      this.#db.run("INSERT OR REPLACE INTO mark (name, value) VALUES ('synced', unixepoch())");
+      this.#db.run("PRAGMA synchronous = NORMAL");
+      this.#unsynced = false;
+    } catch (error) {
+      this.#fail([], error);
+    }
+  }
+
+  /** Stops writing for good: everything from now on is refused with this error. */
+  close(error: XsError): void {
+    if (this.#syncTimer !== null) clearInterval(this.#syncTimer);
+    if (this.#fsync.kind !== "always") this.#sync();
+    this.#failed ??= error;
+  }
+}
