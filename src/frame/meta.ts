@@ -15,7 +15,10 @@ const META_DEPTH_MAX = 200;
 export function parseMeta(text: string): Meta | null {
   const bytes = Buffer.byteLength(text);
   if (bytes > META_BYTES_MAX) {
-    throw new XsError("too_large", `meta has ${bytes} bytes, at most ${META_BYTES_MAX} are allowed; put it into the content`);
+    throw new XsError(
+      "too_large",
+      `meta has ${bytes} bytes, at most ${META_BYTES_MAX} are allowed; put it into the content`,
+    );
   }
   try {
     JSON.parse(text);

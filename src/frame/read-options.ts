@@ -33,11 +33,21 @@ export const READ_ALL: ReadOptions = {
 /** The names of the contract, each with the value as text: undefined is absent, "" is the bare flag. */
 export type ReadTexts = Readonly<Record<ReadName, string | undefined>>;
 export type ReadName =
-  | "follow" | "pulse" | "new" | "tail" | "after" | "last-id" | "from" | "limit" | "last" | "topic" | "with-timestamp";
+  "follow" | "pulse" | "new" | "tail" | "after" | "last-id" | "from" | "limit" | "last" | "topic" | "with-timestamp";
 
 /** All names that `parseReadOptions` reads. */
 export const READ_NAMES: readonly ReadName[] = [
-  "follow", "pulse", "new", "tail", "after", "last-id", "from", "limit", "last", "topic", "with-timestamp",
+  "follow",
+  "pulse",
+  "new",
+  "tail",
+  "after",
+  "last-id",
+  "from",
+  "limit",
+  "last",
+  "topic",
+  "with-timestamp",
 ];
 
 // A pulse each millisecond serves nobody and keeps a core busy.

@@ -48,7 +48,8 @@ export function parseTopicFilter(text: string): TopicFilter {
   const elements = text.split(",").map((element) => element.trim());
   const named = [...new Set(elements.filter((element) => element !== ""))];
   if (named.length === 0) throw invalid(`topic: ${quote(text)} names no topic`);
-  if (named.length > PATTERNS_MAX) throw invalid(`topic: ${named.length} patterns, at most ${PATTERNS_MAX} are allowed`);
+  if (named.length > PATTERNS_MAX)
+    throw invalid(`topic: ${named.length} patterns, at most ${PATTERNS_MAX} are allowed`);
   const patterns = named.filter((element) => element !== "*").map(parsePattern);
   return patterns.length < named.length ? "all" : patterns;
 }

@@ -43,5 +43,7 @@ export function checkSocketPath(path: string): string {
   const shorter = Buffer.byteLength(absolute) <= SOCKET_PATH_BYTES_MAX ? absolute : fromHere;
   const bytes = Buffer.byteLength(shorter);
   if (bytes <= SOCKET_PATH_BYTES_MAX) return shorter;
-  throw invalid(`${path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes, this one has ${bytes}; use a shorter directory`);
+  throw invalid(
+    `${path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes, this one has ${bytes}; use a shorter directory`,
+  );
 }

@@ -35,7 +35,10 @@ async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const silence = new Promise<never>((_, reject) => {
     const minutes = UPLOAD_SILENCE_MS_MAX / 60_000;
-    timer = setTimeout(() => reject(invalid(`the body fell silent for ${minutes} minutes: nothing was stored`)), UPLOAD_SILENCE_MS_MAX);
+    timer = setTimeout(
+      () => reject(invalid(`the body fell silent for ${minutes} minutes: nothing was stored`)),
+      UPLOAD_SILENCE_MS_MAX,
+    );
   });
   try {
     return await Promise.race([reading, silence]);
@@ -48,7 +51,10 @@ async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
  * A body that asks the generator for its next chunk only when the reader has taken the one before. `leave` is called when
  * the reader goes away, so that a generator that waits for news can end.
  */
-export function pulledBody(chunks: AsyncGenerator<Uint8Array>, leave: () => void = () => undefined): ReadableStream<Uint8Array> {
+export function pulledBody(
+  chunks: AsyncGenerator<Uint8Array>,
+  leave: () => void = () => undefined,
+): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

@@ -31,7 +31,9 @@ export class Client {
 
   /** The frames of a read as the server sends them: NDJSON, or SSE. */
   read(options: ReadOptions, { sse = false } = {}): Promise<Response> {
-    return this.#send("GET", `${paths.read()}${encodeReadQuery(options)}`, { headers: sse ? { accept: SSE_TYPE } : {} });
+    return this.#send("GET", `${paths.read()}${encodeReadQuery(options)}`, {
+      headers: sse ? { accept: SSE_TYPE } : {},
+    });
   }
 
   /** Appends a frame with this content; answers its line. */
@@ -40,7 +42,10 @@ export class Client {
     if (ttl.kind !== "forever") query.set("ttl", formatTtl(ttl));
     if (withTimestamp) query.set("with-timestamp", "true");
     const suffix = query.size > 0 ? `?${query}` : "";
-    return this.#text("POST", `${paths.append(topic)}${suffix}`, { body, headers: meta === null ? {} : { [META_HEADER]: encodeMeta(meta) } });
+    return this.#text("POST", `${paths.append(topic)}${suffix}`, {
+      body,
+      headers: meta === null ? {} : { [META_HEADER]: encodeMeta(meta) },
+    });
   }
 
   /** The line of a frame. */
@@ -94,11 +99,19 @@ export class Client {
     return this.#text("GET", paths.version());
   }
 
-  async #text(method: string, path: string, init: { body?: Body; headers?: Record<string, string> } = {}): Promise<string> {
+  async #text(
+    method: string,
+    path: string,
+    init: { body?: Body; headers?: Record<string, string> } = {},
+  ): Promise<string> {
     return (await (await this.#send(method, path, init)).text()).trimEnd();
   }
 
-  async #send(method: string, path: string, { body = null, headers = {} }: { body?: Body; headers?: Record<string, string> } = {}): Promise<Response> {
+  async #send(
+    method: string,
+    path: string,
+    { body = null, headers = {} }: { body?: Body; headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     const { base, unix, authorization } = this.#address;
     if (unix !== null && !existsSync(unix)) throw this.#noStore(dirname(unix));
     const init: BunFetchRequestInit = {

@@ -38,7 +38,8 @@ export async function importBody(store: Store, body: AsyncIterable<Uint8Array>, 
   } catch (error) {
     if (!(error instanceof XsError)) throw error;
     const { imported, existing } = total;
-    const before = imported + existing > 0 ? `; ${imported} frames before it were imported, and sending all again is safe` : "";
+    const before =
+      imported + existing > 0 ? `; ${imported} frames before it were imported, and sending all again is safe` : "";
     throw new XsError(error.code, `${error.message}${before}`, { ...error.details, ...total });
   }
   return only !== null && lines === 1 ? formatFrame(only) : JSON.stringify(total);
@@ -59,7 +60,8 @@ async function* wholeText(body: AsyncIterable<Uint8Array>): AsyncGenerator<strin
   let text = "";
   for await (const lines of decodeLines(body, LINE_BYTES_MAX)) {
     text += lines.join("\n");
-    if (text.length > LINE_BYTES_MAX) throw invalid(`a frame is longer than ${LINE_BYTES_MAX} bytes; send many as NDJSON`);
+    if (text.length > LINE_BYTES_MAX)
+      throw invalid(`a frame is longer than ${LINE_BYTES_MAX} bytes; send many as NDJSON`);
   }
   yield [text];
 }

@@ -73,6 +73,7 @@ export function listen(app: Hono, socketPath: string): Listener {
 function removeStaleSocket(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return;
-  if (!stat.isSocket()) throw new XsError("conflict", `${path} is not a socket, and the server needs that name; move it away`);
+  if (!stat.isSocket())
+    throw new XsError("conflict", `${path} is not a socket, and the server needs that name; move it away`);
   unlinkSync(path);
 }

@@ -21,7 +21,8 @@ export const paths = {
   append: (topic: string): string => `/append/${encodeURIComponent(topic)}`,
   frame: (id: Id): string => `/${id}`,
   head: (topic: string): string => `/head/${encodeURIComponent(topic)}`,
-  last: (topics: string | undefined): string => (topics === undefined ? "/last" : `/last/${encodeURIComponent(topics)}`),
+  last: (topics: string | undefined): string =>
+    topics === undefined ? "/last" : `/last/${encodeURIComponent(topics)}`,
   cas: (): string => "/cas",
   // Base64 has + and /: both may stand in a path as they are.
   content: (hash: Hash): string => `/cas/${hash}`,
@@ -37,4 +38,5 @@ const METHODS: readonly (readonly [RegExp, readonly string[]])[] = [
 ];
 
 /** The methods that a path takes; none for a path that is not ours. GET includes HEAD. */
-export const methodsOf = (path: string): readonly string[] => METHODS.find(([pattern]) => pattern.test(path))?.[1] ?? [];
+export const methodsOf = (path: string): readonly string[] =>
+  METHODS.find(([pattern]) => pattern.test(path))?.[1] ?? [];

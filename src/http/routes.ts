@@ -15,7 +15,16 @@ import { importBody } from "./import.ts";
 import { methodsOf, PATTERNS } from "./paths.ts";
 import { parseRange } from "./range.ts";
 import { problemResponse } from "./status.ts";
-import { decodeMeta, decodeReadQuery, encodeFrames, encodeMarker, type LineFormat, META_HEADER, NDJSON_TYPE, SSE_TYPE } from "./wire.ts";
+import {
+  decodeMeta,
+  decodeReadQuery,
+  encodeFrames,
+  encodeMarker,
+  type LineFormat,
+  META_HEADER,
+  NDJSON_TYPE,
+  SSE_TYPE,
+} from "./wire.ts";
 
 const JSON_TYPE = "application/json";
 
@@ -72,7 +81,9 @@ export function routes(store: Store): Hono {
     const id = parseId(text);
     const line = store.get(id);
     if (line === null) throw new XsError("not_found", `there is no frame ${id}`);
-    return json(parseFlag("with-timestamp", queryOf(c).get("with-timestamp") ?? undefined) ? withTimestamp(line, id) : line);
+    return json(
+      parseFlag("with-timestamp", queryOf(c).get("with-timestamp") ?? undefined) ? withTimestamp(line, id) : line,
+    );
   });
   app.delete(PATTERNS.frame, async (c) => {
     const text = param(c, "id");
@@ -85,7 +96,8 @@ export function routes(store: Store): Hono {
   app.notFound((c) => {
     const allowed = methodsOf(c.req.path);
     const { method, path } = c.req;
-    if (allowed.length === 0) return problemResponse(new XsError("not_found", `there is no route ${method} ${quote(path)}`));
+    if (allowed.length === 0)
+      return problemResponse(new XsError("not_found", `there is no route ${method} ${quote(path)}`));
     const error = invalid(`${quote(path)} takes ${allowed.join(", ")}, not ${method.slice(0, 20)}`);
     return problemResponse(error, 405, { allow: allowed.join(", ") });
   });
@@ -121,10 +133,18 @@ function readResponse(store: Store, options: ReadOptions, isSse: boolean, signal
   const left = new AbortController();
   const ended = AbortSignal.any([signal, left.signal]);
   const headers = { "content-type": isSse ? SSE_TYPE : NDJSON_TYPE, "cache-control": "no-store" };
-  return new Response(pulledBody(encodeParts(store, options, format, ended), () => left.abort()), { headers });
+  return new Response(
+    pulledBody(encodeParts(store, options, format, ended), () => left.abort()),
+    { headers },
+  );
 }
 
-async function* encodeParts(store: Store, options: ReadOptions, format: LineFormat, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* encodeParts(
+  store: Store,
+  options: ReadOptions,
+  format: LineFormat,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for await (const part of store.read(options, signal)) {
     yield part.kind === "frames" ? encodeFrames(part.bytes, format) : encodeMarker(part.kind, part.id, format);
   }
@@ -132,12 +152,22 @@ async function* encodeParts(store: Store, options: ReadOptions, format: LineForm
 
 function lastOptions(query: URLSearchParams): ReadOptions {
   const { follow, withTimestamp: timestamp } = decodeReadQuery(query);
-  return { ...READ_ALL, follow, withTimestamp: timestamp, last: parseCount("last", query.get("last") ?? undefined, 1) ?? 1 };
+  return {
+    ...READ_ALL,
+    follow,
+    withTimestamp: timestamp,
+    last: parseCount("last", query.get("last") ?? undefined, 1) ?? 1,
+  };
 }
 
 async function lastResponse(store: Store, options: ReadOptions, signal: AbortSignal): Promise<Response> {
   if (options.follow !== null || options.last !== 1) return readResponse(store, options, false, signal);
-  for await (const part of encodeParts(store, options, { kind: "ndjson", withTimestamp: options.withTimestamp }, signal)) {
+  for await (const part of encodeParts(
+    store,
+    options,
+    { kind: "ndjson", withTimestamp: options.withTimestamp },
+    signal,
+  )) {
     return new Response(part, { headers: { "content-type": JSON_TYPE } });
   }
   throw new XsError("not_found", `there is no frame of topic ${quote(formatTopicFilter(options.topic))}`);
@@ -157,7 +187,10 @@ function contentResponse(store: Store, c: Context): Response {
   };
   if (c.req.header("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
   const ifRange = c.req.header("if-range");
-  const range = parseRange(ifRange === undefined || ifRange === etag ? (c.req.header("range") ?? null) : null, content.size);
+  const range = parseRange(
+    ifRange === undefined || ifRange === etag ? (c.req.header("range") ?? null) : null,
+    content.size,
+  );
   if (range === "unsatisfiable") {
     const error = invalid(`range: the content has ${content.size} bytes`);
     return problemResponse(error, 416, { "content-range": `bytes */${content.size}` });

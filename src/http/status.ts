@@ -14,7 +14,13 @@ const STATUS = {
 } as const satisfies Record<ErrorCode, number>;
 
 /** The members of a problem document, beside which details of the error may stand. */
-export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: ErrorCode };
+export type Problem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+};
 
 const TITLE: Readonly<Record<ErrorCode, string>> = {
   invalid: "The request is not valid",
@@ -31,7 +37,11 @@ const TITLE: Readonly<Record<ErrorCode, string>> = {
 export const PROBLEM_TYPE = "application/problem+json";
 
 /** The response that tells an error. `status` is given only where HTTP has a finer one than the code, such as 405. */
-export function problemResponse(error: XsError, status: number = STATUS[error.code], headers: Record<string, string> = {}): Response {
+export function problemResponse(
+  error: XsError,
+  status: number = STATUS[error.code],
+  headers: Record<string, string> = {},
+): Response {
   const { code, message: detail, details } = error;
   const problem: Problem = { type: "about:blank", title: TITLE[code], status, detail, code };
   return new Response(`${JSON.stringify({ ...problem, ...details })}\n`, {
@@ -44,7 +54,14 @@ export function problemResponse(error: XsError, status: number = STATUS[error.co
 export async function errorOf(response: Response): Promise<XsError> {
   const text = await response.text();
   if (response.headers.get("content-type")?.startsWith(PROBLEM_TYPE)) {
-    const { detail, code, type: _type, title: _title, status: _status, ...details } = JSON.parse(text) as Problem & Record<string, unknown>;
+    const {
+      detail,
+      code,
+      type: _type,
+      title: _title,
+      status: _status,
+      ...details
+    } = JSON.parse(text) as Problem & Record<string, unknown>;
     return new XsError(code in STATUS ? code : codeOf(response.status), detail, details);
   }
   const line = text.split("\n", 1)[0]?.slice(0, 200);

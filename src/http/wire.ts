@@ -3,7 +3,13 @@ import { invalid } from "../error.ts";
 import { formatFrame, idInLine, withTimestamp } from "../frame/frame.ts";
 import type { Id } from "../frame/id.ts";
 import { type Meta, parseMeta } from "../frame/meta.ts";
-import { formatReadOptions, parseReadOptions, READ_NAMES, type ReadName, type ReadOptions } from "../frame/read-options.ts";
+import {
+  formatReadOptions,
+  parseReadOptions,
+  READ_NAMES,
+  type ReadName,
+  type ReadOptions,
+} from "../frame/read-options.ts";
 import { parseTopic } from "../frame/topic.ts";
 
 export const META_HEADER = "xs-meta";

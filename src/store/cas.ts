@@ -25,7 +25,10 @@ export type StoredContent = {
 };
 
 /** Content to be read. */
-export type Content = { readonly size: number; readonly read: (start: number, end: number) => AsyncGenerator<Uint8Array> };
+export type Content = {
+  readonly size: number;
+  readonly read: (start: number, end: number) => AsyncGenerator<Uint8Array>;
+};
 
 type Row = { content_id: number; size: number; digest: Uint8Array; data: Uint8Array | null };
 
@@ -99,7 +102,11 @@ export class Cas {
 
   async #takeFile(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): Promise<StoredContent> {
     const temporary = join(this.#temporaryDir, String(++this.#temporary));
-    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+    const file = await open(
+      temporary,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    );
     const hasher = new Bun.CryptoHasher("sha256");
     let release: (() => void) | undefined;
     let size = 0;
@@ -108,7 +115,7 @@ export class Cas {
         hasher.update(chunk);
         size += chunk.length;
         // A write may be short without an error when the disk fills up; the next one then says ENOSPC.
-        for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
       };
       for (const chunk of first) await write(chunk);
       for (let next = await rest.next(); !next.done; next = await rest.next()) await write(next.value);
@@ -160,7 +167,8 @@ export class Cas {
   // What is there may have been damaged since; who sends it once more must not be told that a damaged copy is safe.
   #mend(contentId: number, data: Uint8Array): void {
     const stored = this.#sql.row.get(contentId)?.data;
-    if (!stored || !Buffer.from(data.buffer, data.byteOffset, data.length).equals(stored)) this.#sql.mend.run(data, contentId);
+    if (!stored || !Buffer.from(data.buffer, data.byteOffset, data.length).equals(stored))
+      this.#sql.mend.run(data, contentId);
   }
 
   /** The id of stored content; null when there is none. */
@@ -257,8 +265,10 @@ export class Cas {
   }
 }
 
-const corrupt = (hash: Hash): XsError => new XsError("internal", `content ${hash} is damaged on disk; run: xs check <store>`);
-const missing = (hash: Hash): XsError => new XsError("internal", `content ${hash} is missing on disk; run: xs check <store>`);
+const corrupt = (hash: Hash): XsError =>
+  new XsError("internal", `content ${hash} is damaged on disk; run: xs check <store>`);
+const missing = (hash: Hash): XsError =>
+  new XsError("internal", `content ${hash} is missing on disk; run: xs check <store>`);
 
 function syncDirectory(path: string): void {
   const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -25,7 +25,10 @@ export function faultOf(error: unknown): Fault | undefined {
   if (NO_SPACE.has(code)) return noSpace();
   if (READ_ONLY.has(code)) return readOnly();
   if (NO_DESCRIPTORS.has(code)) {
-    return { error: new XsError("unavailable", "too many open files; close some connections and try again"), fatal: false };
+    return {
+      error: new XsError("unavailable", "too many open files; close some connections and try again"),
+      fatal: false,
+    };
   }
   return diskFailed(`${syscall}: ${message}`);
 }
@@ -52,12 +55,18 @@ function databaseFault(error: SQLiteError): Fault {
 }
 
 const noSpace = (): Fault => ({
-  error: new XsError("no_space", "no space left on the device of the store: nothing was stored; free some and try again"),
+  error: new XsError(
+    "no_space",
+    "no space left on the device of the store: nothing was stored; free some and try again",
+  ),
   fatal: false,
 });
 
 const readOnly = (): Fault => ({
-  error: new XsError("unavailable", "the store cannot be written (read-only file system or permissions): nothing was stored"),
+  error: new XsError(
+    "unavailable",
+    "the store cannot be written (read-only file system or permissions): nothing was stored",
+  ),
   fatal: false,
 });
 

@@ -59,7 +59,10 @@ export class Frames {
     };
     const newest = this.#sql.before.get(Number.MAX_SAFE_INTEGER);
     const given = (this.#sql.mark.get("last_id")?.value ?? ID_MIN) as Id;
-    this.tail = { id: newest !== null && newest.id > given ? newest.id : given, pos: newest?.pos ?? naturalPosition(ID_MIN) };
+    this.tail = {
+      id: newest !== null && newest.id > given ? newest.id : given,
+      pos: newest?.pos ?? naturalPosition(ID_MIN),
+    };
   }
 
   /** Notes in the database that this id was given, for ids whose frame is not, or no longer, there to say so. */
@@ -101,7 +104,8 @@ export class Frames {
         known = true;
       }
       if (next?.id === id) {
-        if (this.#sql.row.get(next.pos)?.line !== line) throw new XsError("conflict", `id ${id} is taken by another frame`);
+        if (this.#sql.row.get(next.pos)?.line !== line)
+          throw new XsError("conflict", `id ${id} is taken by another frame`);
         continue;
       }
       if (previous?.id === id) continue;

@@ -17,7 +17,10 @@ export function lockStore(dir: string): () => void {
   } catch (error) {
     lock.close();
     if (!(error instanceof SQLiteError) || (error.errno & 0xff) !== SQLITE_BUSY) throw error;
-    throw new XsError("conflict", `${dir} is served already${holderOf(pidPath)}; stop that server first, or use it as it is`);
+    throw new XsError(
+      "conflict",
+      `${dir} is served already${holderOf(pidPath)}; stop that server first, or use it as it is`,
+    );
   }
   writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
   return () => lock.close();

@@ -49,7 +49,9 @@ export class Pages {
 
   /** The highest arrival number in the store; 0 when nothing was imported below the tail. */
   highestArrival(): number {
-    const row = this.#db.query<{ n: number | null }, []>("SELECT max(arrival) AS n FROM frame WHERE arrival IS NOT NULL").get();
+    const row = this.#db
+      .query<{ n: number | null }, []>("SELECT max(arrival) AS n FROM frame WHERE arrival IS NOT NULL")
+      .get();
     return row?.n ?? 0;
   }
 

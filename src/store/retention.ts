@@ -22,7 +22,9 @@ export class Retention {
       expired: db.prepare<{ pos: number }, [number, number]>(
         "SELECT pos FROM frame WHERE expires <= ? ORDER BY expires LIMIT ?",
       ),
-      expiredOf: db.prepare<{ pos: number }, [number, string]>("SELECT pos FROM frame WHERE expires <= ? AND topic = ?"),
+      expiredOf: db.prepare<{ pos: number }, [number, string]>(
+        "SELECT pos FROM frame WHERE expires <= ? AND topic = ?",
+      ),
       nextExpiry: db.prepare<{ expires: number }, []>(
         "SELECT expires FROM frame WHERE expires IS NOT NULL ORDER BY expires LIMIT 1",
       ),

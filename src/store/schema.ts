@@ -122,7 +122,10 @@ function refuseEmptied(dir: string): void {
   const size = existsSync(path) ? statSync(path).size : undefined;
   if (size) return;
   const what = size === undefined ? "is missing" : "is empty";
-  throw new XsError("internal", `${path} ${what}, though ${dir} has been a store; restore it from a backup, or move ${dir} away`);
+  throw new XsError(
+    "internal",
+    `${path} ${what}, though ${dir} has been a store; restore it from a backup, or move ${dir} away`,
+  );
 }
 
 function pragma(db: Database, name: string): number {

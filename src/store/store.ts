@@ -159,7 +159,10 @@ export class Store {
     if (hash === null) return null;
     const contentId = this.#cas.idOf(hash);
     if (contentId !== null) return contentId;
-    throw new XsError("invalid", `content ${hash} of frame ${id} is not in this store; send it first (POST /cas, xs cas-post)`);
+    throw new XsError(
+      "invalid",
+      `content ${hash} of frame ${id} is not in this store; send it first (POST /cas, xs cas-post)`,
+    );
   }
 
   /** Removes a frame; answers whether there was one. */
@@ -292,7 +295,8 @@ const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry 
 });
 
 function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
-  if (ttl?.kind === "ephemeral") throw new XsError("invalid", `frame ${id} is ephemeral, and such frames are never stored`);
+  if (ttl?.kind === "ephemeral")
+    throw new XsError("invalid", `frame ${id} is ephemeral, and such frames are never stored`);
   if (timeOf(id) <= nowMs + IMPORT_FUTURE_MS_MAX) return;
   const ahead = new Date(timeOf(id)).toISOString();
   throw new XsError("invalid", `id ${id} is from the future (${ahead}): every new id would have to lie above it`);
