@@ -1,5 +1,5 @@
 // POST /import: frames as JSON or NDJSON, taken in chunks, each of which is stored whole or not at all.
-import { invalid, XsError } from "../error.ts";
+import { XsError } from "../error.ts";
 import { formatFrame, type Frame, parseFrame } from "../frame/frame.ts";
 import { checkMayBeStored } from "../frame/topic.ts";
 import type { Imported, Store } from "../store/store.ts";
@@ -60,8 +60,9 @@ async function* wholeText(body: AsyncIterable<Uint8Array>): AsyncGenerator<strin
   let text = "";
   for await (const lines of decodeLines(body, LINE_BYTES_MAX)) {
     text += lines.join("\n");
-    if (text.length > LINE_BYTES_MAX)
-      throw invalid(`a frame is longer than ${LINE_BYTES_MAX} bytes; send many as NDJSON`);
+    if (text.length > LINE_BYTES_MAX) {
+      throw new XsError("too_large", `a frame is longer than ${LINE_BYTES_MAX} bytes; send many as NDJSON`);
+    }
   }
   yield [text];
 }

@@ -1,5 +1,5 @@
 // What goes over the wire: queries, the meta header, and the lines of a read, each encoder beside its decoder.
-import { invalid } from "../error.ts";
+import { invalid, XsError } from "../error.ts";
 import { formatFrame, idInLine, withTimestamp } from "../frame/frame.ts";
 import type { Id } from "../frame/id.ts";
 import { type Meta, parseMeta } from "../frame/meta.ts";
@@ -90,7 +90,9 @@ export async function* decodeLines(chunks: AsyncIterable<Uint8Array>, bytesMax: 
     const text = rest + decodeOrThrow(decoder, chunk);
     const lines = text.split("\n");
     rest = lines.pop() ?? "";
-    if (rest.length > bytesMax) throw invalid(`a line is longer than ${bytesMax} bytes`);
+    if (rest.length > bytesMax) {
+      throw new XsError("too_large", `a line is longer than ${bytesMax} bytes`);
+    }
     const whole = lines.map(withoutReturn).filter((line) => line !== "");
     if (whole.length > 0) yield whole;
   }

@@ -3,7 +3,17 @@
 //
 //   <store>/cas/7f/8c3e...   the content whose SHA-256 begins with 7f, in hex
 //   <store>/cas/tmp/<n>      content on its way in
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database } from "bun:sqlite";
@@ -63,7 +73,10 @@ export class Cas {
       mend: db.prepare<null, [Uint8Array, number]>("UPDATE content SET data = ? WHERE content_id = ?"),
       delete: db.prepare<null, [number]>("DELETE FROM content WHERE content_id = ?"),
       isReferred: db.prepare<{ n: number }, [number]>("SELECT 1 AS n FROM frame WHERE content_id = ? LIMIT 1"),
-      orphan: db.prepare<null, [number, number]>("INSERT OR REPLACE INTO orphan (content_id, due) VALUES (?, ?)"),
+      orphan: db.prepare<null, [number, number]>(
+        // A lease that was given is kept, whoever else has let go of the same content since.
+        "INSERT INTO orphan (content_id, due) VALUES (?, ?) ON CONFLICT DO UPDATE SET due = max(due, excluded.due)",
+      ),
       adopt: db.prepare<null, [number]>("DELETE FROM orphan WHERE content_id = ?"),
       due: db.prepare<{ content_id: number }, [number, number]>(
         "SELECT content_id FROM orphan WHERE due <= ? ORDER BY content_id LIMIT ?",
@@ -128,7 +141,10 @@ export class Cas {
     } catch (error) {
       release?.();
       await file.close().catch(() => undefined);
-      unlinkSync(temporary);
+      // Once it has been renamed it is gone from here; the error to tell is the first one.
+      rmSync(temporary, { force: true });
+      // Lets go of the body, so that its sender is answered instead of waiting to be read.
+      void rest.return?.();
       throw error;
     }
   }

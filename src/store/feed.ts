@@ -1,6 +1,8 @@
 // The feed: the newest frames, held once for all followers, who take from it at their own pace and are told when they fell behind.
+import type { Frame } from "../frame/frame.ts";
 import type { Id } from "../frame/id.ts";
 import type { Topic } from "../frame/topic.ts";
+import { expiresAt } from "../frame/ttl.ts";
 
 // What a follower may be behind before it reads from the store again; shared by all followers, so this is all the memory.
 const FEED_FRAMES_MAX = 4_096;
@@ -16,6 +18,15 @@ export type FeedEntry = {
   /** The frame's JSON and a line end. One copy serves every follower. */
   readonly bytes: Uint8Array;
 };
+
+/** A frame as it is published; `line` is its JSON. */
+export const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry => ({
+  id: frame.id,
+  topic: frame.topic,
+  expires: expiresAt(frame.id, frame.ttl),
+  arrival,
+  bytes: Buffer.from(`${line}\n`),
+});
 
 /** Publishes entries, numbered from 0 on in the order in which they came. */
 export class Feed {

@@ -39,8 +39,8 @@ export class Frames {
 
   constructor(db: Database) {
     this.#sql = {
-      insert: db.prepare<null, [number, string, number, number | null, number | null, number | null]>(
-        "INSERT INTO frame (pos, line, sum, expires, content_id, arrival) VALUES (?, ?, ?, ?, ?, ?)",
+      insert: db.prepare<null, [number, string, number, number | null, number | null, number | null, number | null]>(
+        "INSERT INTO frame (pos, line, sum, expires, content_id, arrival, keep) VALUES (?, ?, ?, ?, ?, ?, ?)",
       ),
       index: db.prepare<null, [number, number]>("INSERT INTO path_frame (path_id, pos) VALUES (?, ?)"),
       unindex: db.prepare<null, [number, number]>("DELETE FROM path_frame WHERE path_id = ? AND pos = ?"),
@@ -67,7 +67,13 @@ export class Frames {
 
   /** Notes in the database that this id was given, for ids whose frame is not, or no longer, there to say so. */
   noteId(id: Id): void {
-    this.#sql.setMark.run("last_id", id);
+    // A note made ahead (for ephemeral frames) covers more ids than this one, and stays.
+    if (id > (this.#sql.mark.get("last_id")?.value ?? ID_MIN)) this.#sql.setMark.run("last_id", id);
+  }
+
+  /** Notes the newest id in place of what was noted ahead: for an orderly end. */
+  noteTail(): void {
+    this.#sql.setMark.run("last_id", this.tail.id);
   }
 
   /** Adds a frame whose id lies above every other: the path of each append. */
@@ -103,12 +109,13 @@ export class Frames {
         previous = this.#sql.before.get(at);
         known = true;
       }
-      if (next?.id === id) {
-        if (this.#sql.row.get(next.pos)?.line !== line)
+      // The one before may be of this very import, which may name an id twice.
+      const same = next?.id === id ? next : previous?.id === id ? previous : null;
+      if (same !== null) {
+        if (this.#sql.row.get(same.pos)?.line !== line)
           throw new XsError("conflict", `id ${id} is taken by another frame`);
         continue;
       }
-      if (previous?.id === id) continue;
       const pos = Math.max(naturalPosition(id), (previous?.pos ?? Number.MIN_SAFE_INTEGER) + 1);
       if (next !== null && pos >= next.pos) {
         this.#makeRoom(next.pos);
@@ -179,7 +186,9 @@ export class Frames {
 
   #insert(pos: number, row: NewRow, line: string): void {
     const { frame } = row;
-    this.#sql.insert.run(pos, line, sumOf(line), expiresAt(frame.id, frame.ttl), row.contentId, row.arrival);
+    const { ttl } = frame;
+    const keep = ttl?.kind === "last" ? ttl.count : null;
+    this.#sql.insert.run(pos, line, sumOf(line), expiresAt(frame.id, ttl), row.contentId, row.arrival, keep);
     for (const name of pathNamesOf(frame.topic)) {
       const pathId = this.pathId(name) ?? this.#addPath(name);
       const entries = this.#unindexed.get(pathId);

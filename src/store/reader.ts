@@ -2,7 +2,8 @@
 // on without this reader, scan again from the last id. So a reader is never cut off, and never held in memory.
 //
 // Frames imported below the tail cannot be found from a cursor that has passed them. They carry an arrival number, and
-// each step first hands out those that arrived behind the cursor since the step before.
+// each step first hands out those that arrived behind the cursor since the step before. What holds between any two steps:
+// of the frames that arrived up to `#arrival`, those behind the cursor are handed out and those ahead of it are not.
 import { ID_MIN, type Id } from "../frame/id.ts";
 import type { ReadOptions, Start } from "../frame/read-options.ts";
 import { matches } from "../frame/topic.ts";
@@ -48,8 +49,11 @@ class Reader {
   readonly #options: ReadOptions;
   readonly #start: Cursor | null;
   readonly #historyEnd: Id;
+  readonly #firstArrival: number;
   #cursor: Cursor;
   #arrival: number;
+  // What arrived up to this number and lies up to `#historyEnd` was handed out as history.
+  #historyArrival = 0;
   #feedNumber: number;
   #left: number;
   #page: Page | null = null;
@@ -58,7 +62,8 @@ class Reader {
     this.#sources = sources;
     this.#options = options;
     this.#historyEnd = sources.tailId();
-    this.#arrival = sources.arrivals();
+    this.#firstArrival = sources.arrivals();
+    this.#arrival = this.#firstArrival;
     this.#feedNumber = sources.feed.end;
     this.#left = options.limit ?? Number.MAX_SAFE_INTEGER;
     this.#start = startOf(options.start);
@@ -89,6 +94,7 @@ class Reader {
 
   async *live(pulseMs: number | null, signal: AbortSignal): AsyncGenerator<Part> {
     const { feed, now, markerId } = this.#sources;
+    this.#beginLive();
     let pulseAt = pulseMs === null ? null : now() + pulseMs;
     while (!signal.aborted && !this.done) {
       const part = this.#take();
@@ -105,6 +111,11 @@ class Reader {
       }
       await feed.wait(this.#feedNumber, signal, pulseAt === null ? null : Math.max(1, pulseAt - nowMs));
     }
+  }
+
+  // Behind the end of the history nothing has been read: what arrived there meanwhile comes with the feed, or by its number.
+  #beginLive(): void {
+    [this.#historyArrival, this.#arrival] = [this.#arrival, this.#firstArrival];
   }
 
   // Takes what the feed holds; when it no longer holds the next entry, the store does (all but ephemeral frames).
@@ -130,12 +141,18 @@ class Reader {
   }
 
   #isUnseen({ id, arrival }: FeedEntry): boolean {
-    return arrival === null ? isBehind(this.#cursor, id) : arrival > this.#arrival;
+    if (arrival === null) return isBehind(this.#cursor, id);
+    return arrival > this.#arrival && !this.#isOfHistory(id, arrival);
+  }
+
+  #isOfHistory(id: Id, arrival: number): boolean {
+    return arrival <= this.#historyArrival && id <= this.#historyEnd;
   }
 
   #see({ id, arrival }: FeedEntry): void {
-    if (arrival === null) this.#cursor = { id, inclusive: false };
-    else this.#arrival = arrival;
+    if (arrival !== null) this.#arrival = arrival;
+    // A frame may arrive ahead of the cursor yet below the tail, where only markers have been given ids.
+    if (isBehind(this.#cursor, id)) this.#cursor = { id, inclusive: false };
   }
 
   #isWanted({ id, topic, expires }: FeedEntry): boolean {
@@ -164,7 +181,8 @@ class Reader {
     return { kind: "frames", bytes: page.bytes, count: page.count };
   }
 
-  #isWantedArrival({ id, topic }: Arrival): boolean {
+  #isWantedArrival({ id, topic, arrival }: Arrival): boolean {
+    if (this.#isOfHistory(id, arrival)) return false;
     return (this.#start === null || isBehind(this.#start, id)) && matches(this.#options.topic, topic);
   }
 

@@ -1,12 +1,16 @@
 // Retention: which frames a ttl has ended, and their removal with all that hangs on them.
 import type { Database } from "bun:sqlite";
 import type { Frame } from "../frame/frame.ts";
+import type { Id } from "../frame/id.ts";
 import type { Topic } from "../frame/topic.ts";
 import type { Cas } from "./cas.ts";
 import type { Frames } from "./frames.ts";
 
 // Topics whose number of frames is remembered, so that `last:n` need not count what it keeps at each append.
 const COUNTS_KEPT_MAX = 10_000;
+
+const ALL_BELOW = Number.MIN_SAFE_INTEGER;
+const ALL_ABOVE = Number.MAX_SAFE_INTEGER;
 
 /** Removes frames. Every method belongs inside the writer's transaction, after the index has been flushed. */
 export class Retention {
@@ -28,8 +32,11 @@ export class Retention {
       nextExpiry: db.prepare<{ expires: number }, []>(
         "SELECT expires FROM frame WHERE expires IS NOT NULL ORDER BY expires LIMIT 1",
       ),
-      count: db.prepare<{ n: number }, [number, number]>(
-        "SELECT count(*) AS n FROM path_frame WHERE path_id = ? AND pos > ?",
+      lasts: db.prepare<{ pos: number; keep: number }, [string, number]>(
+        "SELECT pos, keep FROM frame WHERE keep IS NOT NULL AND topic = ? AND pos >= ? ORDER BY pos",
+      ),
+      count: db.prepare<{ n: number }, [number, number, number]>(
+        "SELECT count(*) AS n FROM path_frame WHERE path_id = ? AND pos > ? AND pos <= ?",
       ),
       oldest: db.prepare<{ pos: number }, [number, number]>(
         "SELECT pos FROM path_frame WHERE path_id = ? ORDER BY pos LIMIT ?",
@@ -50,24 +57,38 @@ export class Retention {
     this.#counts.clear();
   }
 
-  /** Removes what each `last:n` among the frames that were just added, in order of id, no longer lets stand. */
-  applyLast(added: readonly Frame[], nowMs: number): void {
-    for (const frame of added) {
-      if (frame.ttl?.kind !== "last") continue;
-      const { topic, ttl } = frame;
-      // What is expired no longer counts among the n.
-      for (const { pos } of this.#sql.expiredOf.all(nowMs, topic)) this.remove(pos, nowMs);
-      const pathId = this.#frames.pathId(topic);
-      const pos = this.#frames.find(frame.id);
-      if (pathId === null || pos === null) continue;
-      const count = this.#counts.get(topic) ?? this.#sql.count.get(pathId, Number.MIN_SAFE_INTEGER)?.n ?? 0;
-      this.#keepCount(topic, count);
-      const excess = count - ttl.count;
-      if (excess <= 0) continue;
-      const newer = this.#sql.count.get(pathId, pos)?.n ?? 0;
-      if (excess <= newer) continue;
-      for (const oldest of this.#sql.oldest.all(pathId, excess - newer)) this.remove(oldest.pos, nowMs);
+  /**
+   * Removes what the `last:n` frames no longer let stand: each keeps itself and the n - 1 of its topic right before it.
+   * `added` are the frames that are new, in order of id; where they were `merged` in, frames above them count again.
+   */
+  applyLast(added: readonly Frame[], merged: boolean, nowMs: number): void {
+    const oldest = new Map<Topic, Id>();
+    for (const { id, topic, ttl } of added) {
+      if ((merged || ttl?.kind === "last") && !oldest.has(topic)) oldest.set(topic, id);
     }
+    for (const [topic, id] of oldest) this.#applyLastFrom(topic, id, nowMs);
+  }
+
+  #applyLastFrom(topic: Topic, id: Id, nowMs: number): void {
+    const pathId = this.#frames.pathId(topic);
+    const pos = this.#frames.find(id);
+    if (pathId === null || pos === null) return;
+    const lasts = this.#sql.lasts.all(topic, pos);
+    if (lasts.length === 0) return;
+    // What is expired no longer counts among the n.
+    for (const expired of this.#sql.expiredOf.all(nowMs, topic)) this.remove(expired.pos, nowMs);
+    const count = this.#counts.get(topic) ?? this.#sql.count.get(pathId, ALL_BELOW, ALL_ABOVE)?.n ?? 0;
+    this.#keepCount(topic, count);
+    let excess = 0;
+    let newer = 0;
+    let above = ALL_ABOVE;
+    for (const last of lasts.reverse()) {
+      newer += this.#sql.count.get(pathId, last.pos, above)?.n ?? 0;
+      above = last.pos;
+      excess = Math.max(excess, count - newer - last.keep);
+    }
+    if (excess === 0) return;
+    for (const doomed of this.#sql.oldest.all(pathId, excess)) this.remove(doomed.pos, nowMs);
   }
 
   /** Removes at most `countMax` frames whose time is over; answers how many it removed. */

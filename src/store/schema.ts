@@ -1,11 +1,11 @@
 // The database file: how it is opened, what its tables are, and how an older one is brought up to date.
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { constants, Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
 
-/** The database of a store directory. */
-export const databasePath = (dir: string): string => join(dir, "store.db");
+/** The database of a store directory, which may be reached through links: SQLite's NOFOLLOW takes offence at those too. */
+export const databasePath = (dir: string): string => join(existsSync(dir) ? realpathSync(dir) : dir, "store.db");
 
 // "xs" and a format number, so that `file` and this program know a store from any other database.
 const APPLICATION_ID = 0x78730001;
@@ -21,12 +21,14 @@ const MIGRATIONS: readonly string[] = [
     expires    INTEGER,           -- ms since 1970 at which a time: frame stops being visible
     content_id INTEGER,
     arrival    INTEGER,           -- set on frames imported below the tail while somebody followed
+    keep       INTEGER,           -- n of a last:n frame
     topic      TEXT AS (substr(line, 11, instr(line, '","id":"') - 11)) VIRTUAL,
     id         TEXT AS (substr(line, instr(line, '"id":"') + 6, 26)) VIRTUAL
   ) STRICT;
   CREATE INDEX frame_expires ON frame (expires) WHERE expires IS NOT NULL;
   CREATE INDEX frame_content ON frame (content_id) WHERE content_id IS NOT NULL;
   CREATE INDEX frame_arrival ON frame (arrival) WHERE arrival IS NOT NULL;
+  CREATE INDEX frame_keep ON frame (topic) WHERE keep IS NOT NULL;
 
   -- A path is what a reader can ask for: a topic ("a.b"), or all below one ("a.*").
   CREATE TABLE path (

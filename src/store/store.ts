@@ -9,7 +9,7 @@ import type { ReadOptions } from "../frame/read-options.ts";
 import { expiresAt } from "../frame/ttl.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { faultOf } from "./fault.ts";
-import { Feed, type FeedEntry } from "./feed.ts";
+import { entryOf, Feed } from "./feed.ts";
 import { Frames, type NewRow } from "./frames.ts";
 import { lockStore } from "./lock.ts";
 import { Pages } from "./pages.ts";
@@ -144,7 +144,7 @@ export class Store {
     const rows = visible.map((frame): NewRow => {
       checkMayBeImported(frame, nowMs);
       // Who does not follow finds an imported frame where it belongs; only a follower may have passed that place.
-      const arrival = following && frame.id < this.#frames.tail.id ? ++this.#arrivals : null;
+      const arrival = following && frame.id <= this.#frames.tail.id ? ++this.#arrivals : null;
       return { frame, contentId: this.#contentIdOf(frame), arrival };
     });
     const added = this.#frames.merge(rows);
@@ -152,6 +152,7 @@ export class Store {
       this.#added.push(frame);
       if (following) batch.published.push(entryOf(frame, formatFrame(frame), arrival));
     }
+    this.#flush({ merged: true });
     return { imported: added.length, existing: visible.length - added.length, expired: frames.length - visible.length };
   }
 
@@ -202,7 +203,9 @@ export class Store {
     try {
       return await this.#cas.take(body);
     } catch (error) {
-      throw faultOf(error)?.error ?? error;
+      const fault = faultOf(error);
+      if (fault?.fatal) this.#writer.stop(fault.error);
+      throw fault?.error ?? error;
     }
   }
 
@@ -239,12 +242,13 @@ export class Store {
     };
   }
 
-  #flush(): void {
+  // `merged`: what was added may lie below frames that were there already.
+  #flush({ merged = false } = {}): void {
     const added = this.#added;
     this.#added = [];
     this.#frames.flushIndex();
     this.#retention.added(added);
-    this.#retention.applyLast(added, this.#now());
+    this.#retention.applyLast(added, merged, this.#now());
   }
 
   // The timer only asks; a sweep that is behind goes on until nothing is due.
@@ -279,20 +283,12 @@ export class Store {
   async close(): Promise<void> {
     clearInterval(this.#sweepTimer);
     await this.#writer.drain();
-    await this.#writer.submit(() => this.#frames.noteId(this.#frames.tail.id)).catch(() => undefined);
+    await this.#writer.submit(() => this.#frames.noteTail()).catch(() => undefined);
     this.#writer.close(new XsError("unavailable", "the server is stopping; try again"));
     this.#db.close();
     this.#unlock();
   }
 }
-
-const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry => ({
-  id: frame.id,
-  topic: frame.topic,
-  expires: expiresAt(frame.id, frame.ttl),
-  arrival,
-  bytes: Buffer.from(`${line}\n`),
-});
 
 function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
   if (ttl?.kind === "ephemeral")

@@ -165,14 +165,17 @@ export class Writer {
     } catch {
       // The same fault again: the next transaction, or the restart, starts from what is on disk.
     }
-    if (fault.fatal) this.#failed = fault.error;
     this.#rejectAll(jobs, fault.error);
-    if (fault.fatal) {
-      this.#rejectAll(this.#queue.splice(0), fault.error);
-      this.#onFatal(fault.error);
-    } else if (!faultOf(error)) {
-      console.error(error);
-    }
+    if (fault.fatal) this.stop(fault.error);
+    else if (!faultOf(error)) console.error(error);
+  }
+
+  /** Acknowledges nothing more: the disk can no longer be trusted. */
+  stop(error: XsError): void {
+    if (this.#failed) return;
+    this.#failed = error;
+    this.#rejectAll(this.#queue.splice(0), error);
+    this.#onFatal(error);
   }
 
   #rejectAll(jobs: readonly Job[], error: XsError): void {

@@ -1,0 +1,98 @@
+// Reading in tests: a read to its end, and a follower that the test can hold back.
+import { idInLine, parseFrame } from "../../src/frame/frame.ts";
+import type { Id } from "../../src/frame/id.ts";
+import { parseMeta } from "../../src/frame/meta.ts";
+import { parseReadOptions, type ReadTexts } from "../../src/frame/read-options.ts";
+import { parseTopic } from "../../src/frame/topic.ts";
+import { parseTtl } from "../../src/frame/ttl.ts";
+import type { FrameDraft } from "../../src/frame/frame.ts";
+import type { Part } from "../../src/store/reader.ts";
+import type { Store } from "../../src/store/store.ts";
+import { eventually } from "./eventually.ts";
+
+/** What is to be appended, from its texts. */
+export const draft = (topic: string, ttl = "forever", meta = "null"): FrameDraft => ({
+  topic: parseTopic(topic),
+  meta: parseMeta(meta),
+  ttl: parseTtl(ttl),
+});
+
+/** Appends one frame a topic, in this order; answers their ids. */
+export async function appendAll(store: Store, topics: readonly string[], ttl = "forever"): Promise<Id[]> {
+  return (await Promise.all(topics.map((topic) => store.append(draft(topic, ttl))))).map(({ id }) => id);
+}
+
+const linesOf = (part: Part): string[] => {
+  if (part.kind !== "frames") return [part.kind];
+  const lines = Buffer.from(part.bytes).toString().split("\n");
+  if (lines.pop() !== "" || lines.length !== part.count) throw new Error("a part does not hold what it says");
+  return lines;
+};
+
+/** The lines of a read that ends by itself; a marker is its kind. */
+export async function readLines(store: Store, texts: Partial<ReadTexts> = {}): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const part of store.read(parseReadOptions(texts), new AbortController().signal)) {
+    lines.push(...linesOf(part));
+  }
+  return lines;
+}
+
+/** The ids of a read that ends by itself. */
+export const readIds = async (store: Store, texts: Partial<ReadTexts> = {}): Promise<string[]> =>
+  (await readLines(store, texts)).map(idOf);
+
+/** The topics of a read that ends by itself. */
+export const readTopics = async (store: Store, texts: Partial<ReadTexts> = {}): Promise<string[]> =>
+  (await readLines(store, texts)).map((line) => (line.startsWith("{") ? parseFrame(line).topic : line));
+
+const idOf = (line: string): string => (line.startsWith("{") ? idInLine(line) : line);
+
+/** A reader that runs beside the test. */
+export type Follower = {
+  /** The lines so far; a marker is its kind. */
+  readonly lines: string[];
+  readonly ids: () => string[];
+  /** Resolves when the read has ended by itself. */
+  readonly ended: Promise<void>;
+  /** Takes nothing more after the part under way, until `resume`. */
+  readonly hold: () => void;
+  readonly resume: () => void;
+  /** Resolves when this many lines have come. */
+  readonly until: (count: number) => Promise<string[]>;
+  readonly stop: () => Promise<void>;
+};
+
+/** Starts to read; `follow` is on unless the texts say otherwise. The read begins before this returns. */
+export function startReading(store: Store, texts: Partial<ReadTexts> = {}): Follower {
+  const left = new AbortController();
+  const lines: string[] = [];
+  let gate: Promise<void> = Promise.resolve();
+  let open: () => void = () => undefined;
+  const run = async (): Promise<void> => {
+    for await (const part of store.read(parseReadOptions({ follow: "true", ...texts }), left.signal)) {
+      lines.push(...linesOf(part));
+      await gate;
+    }
+  };
+  const ended = run();
+  return {
+    lines,
+    ids: () => lines.map(idOf),
+    ended,
+    hold: () => void (gate = new Promise((resolve) => (open = resolve))),
+    resume: () => {
+      open();
+      gate = Promise.resolve();
+    },
+    until: async (count) => {
+      await eventually(`${count} lines, have ${lines.length}`, () => lines.length >= count);
+      return lines;
+    },
+    stop: async () => {
+      open();
+      left.abort();
+      await ended;
+    },
+  };
+}
