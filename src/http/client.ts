@@ -29,6 +29,12 @@ export class Client {
     this.#address = parseAddress(address);
   }
 
+  /** Throws `unavailable` when there is no socket to connect to: a cheap look before a long read of stdin. */
+  checkReachable(): void {
+    const { unix } = this.#address;
+    if (unix !== null && !existsSync(unix)) throw this.#noStore(dirname(unix));
+  }
+
   /** The frames of a read as the server sends them: NDJSON, or SSE. */
   read(options: ReadOptions, { sse = false } = {}): Promise<Response> {
     return this.#send("GET", `${paths.read()}${encodeReadQuery(options)}`, {
@@ -113,7 +119,7 @@ export class Client {
     { body = null, headers = {} }: { body?: Body; headers?: Record<string, string> } = {},
   ): Promise<Response> {
     const { base, unix, authorization } = this.#address;
-    if (unix !== null && !existsSync(unix)) throw this.#noStore(dirname(unix));
+    this.checkReachable();
     const init: BunFetchRequestInit = {
       method,
       headers: authorization === null ? headers : { ...headers, authorization },

@@ -1,0 +1,19 @@
+// xs cas: content by its hash.
+import { parseHash } from "../frame/hash.ts";
+import { Client } from "../http/client.ts";
+import { ADDRESS, command } from "./command.ts";
+import { copyOut } from "./output.ts";
+
+export default command({
+  name: "cas",
+  summary: "print content by its hash",
+  positionals: { addr: ADDRESS, hash: { description: "as in a frame: sha256-..." } },
+  flags: {},
+  examples: [["xs head ./store notes | jq -r .hash | xargs xs cas ./store", "the content of the newest note"]],
+  notes: [
+    "The bytes come out as they went in. Content that is damaged on disk is cut short and ends with exit code 1.",
+  ],
+  async run({ addr, hash }) {
+    await copyOut(await new Client(addr).content(parseHash(hash)));
+  },
+});
