@@ -1,0 +1,545 @@
+# xs.nu: the event stream store xs as Nushell commands. Load it with: use xs.nu *
+#
+# $env.XS_ADDR says which store: a directory (./store without it), a socket, :PORT, HOST:PORT or an http(s) URL.
+# $env.XS_BIN says which xs binary runs where one is needed; the one in the PATH without it.
+#
+# A local store is called over its socket by Nushell's own HTTP client: about a millisecond, and no process. Remote stores,
+# and what takes long anyway (import, export), go through the xs binary, which knows about credentials and progress.
+
+# Content up to this size becomes a value, text where it is text. What is larger stays a stream of bytes: nobody reads it
+# on a terminal, and a pipe into `save` should not hold it in memory.
+const CONTENT_COLLECT_MAX = 64MiB
+# sun_path has 104 bytes on macOS, a NUL among them. A longer path goes through the binary, which finds a shorter form.
+const SOCKET_PATH_BYTES_MAX = 103
+# Completion looks at so many of the newest frames, and no longer than a person would wait for it.
+const COMPLETION_FRAMES_MAX = 5000
+const COMPLETION_WAIT = 500ms
+# What `peek` calls the input that is taken as it is, and none.
+const RAW_TYPES = ["string" "binary" "byte stream"]
+const NO_INPUT = ["nothing" "empty"]
+const SERVER_START_WAIT = 15sec
+const SERVER_STOP_WAIT = 15sec
+const POLL_INTERVAL = 5ms
+# Crockford's base 32, the digits of a ULID.
+const ID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+# Append an event to a topic. What comes through the pipeline is its content.
+#
+# Text and bytes are stored as they are, streams of bytes while they come. Anything else (a record, a list, a table, a
+# number) is stored as JSON. Without input the event has no content, and its hash is null.
+@example "text, with meta" { "content" | .append my-topic --meta {type: "text/plain"} }
+@example "an event without content, of which the topic keeps the 10 newest" { .append door.opened --ttl last:10 }
+@example "a table, stored as JSON" { ls | .append listing }
+export def .append [
+  topic: string@"complete topic" # such as game.move
+  --meta (-m): any # any value that JSON can hold; it comes back with the frame
+  --ttl: string # forever (default), ephemeral, time:<ms> or last:<n>
+  --with-timestamp # add the frame's time, from its id, as a datetime
+]: any -> any {
+  as-content | post-frame (local-socket) $topic (meta-json $meta) $ttl $with_timestamp | to-frame $with_timestamp
+}
+
+# Read the stream: all frames in order of id, or those that the options ask for.
+@example "all frames" { .cat }
+@example "the moves of all games after a frame, as they come" { .cat -f -T game.* --after 01M8XS5DBWN8W2CJ3F0J9ZPAZR }
+@example "wait for the next frame of a topic" { .cat -f --new -T door.opened | first }
+export def .cat [
+  --follow (-f) # stay, and stream frames as they are appended; xs.threshold stands between history and these
+  --pulse (-p): int # with --follow: an xs.pulse at this interval in milliseconds
+  --new (-n) # skip the history; no threshold then
+  --tail (-t) # the same as --new
+  --after (-a): string # start after this id
+  --last-id (-l): string # the same as --after
+  --from: string # start at this id
+  --limit: int # at most so many frames, of history and live together; then end
+  --last: int # the newest so many frames
+  --topic (-T): any@"complete topic pattern" # a topic, all below one (a.*), *; or several, as a list or with commas
+  --with-timestamp # add the frame's time, from its id, as a datetime
+  --detail (-d) # everything that is known of a frame: today the same as --with-timestamp
+]: nothing -> any {
+  let is_dated = $with_timestamp or $detail
+  let options = {
+    follow: $follow
+    pulse: $pulse
+    new: ($new or $tail)
+    after: ($after | default $last_id)
+    from: $from
+    limit: $limit
+    last: $last
+    topic: (if ($topic | describe) =~ '^list' { $topic | str join "," } else { $topic })
+    with-timestamp: $is_dated
+  }
+  read-frames (local-socket) $"/(query $options)" [cat (address) ...(flags $options)] $is_dated
+}
+
+# Print content: text where it is text, binary otherwise. Takes a hash or a frame; one without content gives nothing.
+#
+# Content above 64 MiB comes as a stream of bytes, for `save` and the like.
+@example "the content of the newest frame of a topic" { .head my-topic | .cas }
+@example "content by its hash" { .cas sha256-7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M= }
+export def .cas [
+  hash?: any # a hash, or a frame; from the pipeline without it
+]: any -> any {
+  hash-of $hash | if $in != null { read-content (local-socket) $in }
+}
+
+# Store content without a frame, and answer its hash. Content is taken from the pipeline as .append does.
+@example "store text" { "content" | .cas-post }
+export def .cas-post []: any -> string {
+  as-content | post-content (local-socket) | into-text | str trim
+}
+
+# The newest frame of a topic; nothing when there is none.
+@example "the content of the newest frame" { .head my-topic | .cas }
+@example "a topic as a value that changes" { .head config --follow | each {|frame| $frame.meta } }
+export def .head [
+  topic: string@"complete topic"
+  --follow (-f) # that frame, xs.threshold, and then frames as they are appended
+  --with-timestamp # add the frame's time, from its id, as a datetime
+]: nothing -> any {
+  let options = {follow: $follow, with-timestamp: $with_timestamp}
+  let path = $"/head/($topic | url encode --all)(query $options)"
+  read-newest (local-socket) $path [head (address) $topic ...(flags $options)] $follow $with_timestamp
+}
+
+# The newest frame as a record, or the n newest as a table. Without a topic: of all. Nothing when there is none.
+@example "the newest frame of all" { .last }
+@example "the three newest" { .last 3 }
+@example "the five newest moves of all games" { .last game.* 5 }
+export def .last [
+  topic?: any@"complete topic pattern" # a topic, all below one (a.*), * or a comma list; or only the number
+  n?: int # how many; 1 without it
+  --follow (-f) # these, xs.threshold, and then frames as they are appended
+  --with-timestamp # add the frame's time, from its id, as a datetime
+]: nothing -> any {
+  let is_count = ($topic | describe) == int
+  if $is_count and $n != null { fail invalid $"($topic) is not a topic: it begins with a letter or _" }
+  let count = (if $is_count { $topic } else { $n }) | default 1
+  let topics = if $is_count or $topic == null { "*" } else { $topic }
+  let options = {follow: $follow, with-timestamp: $with_timestamp}
+  let path = $"/last/($topics | url encode --all)(query ($options | insert last $count))"
+  let is_stream = $follow or $count != 1
+  read-newest (local-socket) $path [last (address) $topics $"($count)" ...(flags $options)] $is_stream $with_timestamp
+}
+
+# The frame with this id; an error when there is none.
+@example "a frame" { .get 01M8XS5DBWN8W2CJ3F0J9ZPAZR }
+export def .get [
+  id: string
+  --with-timestamp # add the frame's time, from its id, as a datetime
+]: nothing -> any {
+  let options = {with-timestamp: $with_timestamp}
+  check-id $id
+  get-frame (local-socket) $"/($id)(query $options)" [get (address) $id ...(flags $options)] | to-frame $with_timestamp
+}
+
+# Remove a frame, given by its id or as the frame itself; several from the pipeline. One that is gone already is no error.
+@example "remove a frame" { .remove 01M8XS5DBWN8W2CJ3F0J9ZPAZR }
+@example "remove all frames of a topic" { .cat -T scratch | .remove }
+export def .remove [
+  id?: any # an id, or a frame; from the pipeline without it
+]: any -> nothing {
+  each-id $id {|id|
+    check-id $id
+    delete-frame (local-socket) $id
+  }
+}
+
+# The same as .remove.
+export alias .rm = .remove
+
+# Import frames with the ids they have: from a directory that .export wrote, or from the pipeline.
+#
+# The pipeline may hold lines of JSON, or frames as a table. Frames that are there already are passed over.
+@example "import a dump with its content" { .import ./dump }
+@example "import lines of JSON" { open --raw frames.jsonl | .import }
+export def .import [
+  dir?: path # a directory that .export wrote; the pipeline without it
+]: any -> any {
+  if $dir != null { "" | client import (address) ($dir | path expand) } else { as-lines | client import (address) } | from json
+}
+
+# Export all frames and their content into a directory that is new or empty.
+@example "a dump" { .export ./dump }
+export def .export [
+  dir: path
+]: nothing -> any {
+  "" | client export (address) ($dir | path expand) | from json
+}
+
+# A new id: a ULID, 26 characters that sort by time.
+@example "a new id" { .id }
+export def .id []: nothing -> string {
+  let digits = $ID_DIGITS | split chars
+  # 256 is a multiple of 32, so that each digit is as likely as any other.
+  let random = random binary 16 | chunks 1 | each {|byte| $digits | get (($byte | into int) mod 32) } | str join
+  {ts_ms: ((date now | into int) // 1_000_000), random: $random} | .id pack
+}
+
+# Take an id apart: ts_ms, the milliseconds since 1970 at which it was made, and random, its other 16 characters.
+@example "when a frame was made" { .last | .id unpack $in.id | get ts_ms | $in * 1_000_000 | into datetime }
+export def ".id unpack" [
+  id?: string # from the pipeline without it
+]: any -> record<ts_ms: int, random: string> {
+  default "" | if $id == null { $in } else { $id } | unpack-id $in
+}
+
+# Put an id together from a record of ts_ms and random.
+@example "there and back" { .id | .id unpack | .id pack }
+export def ".id pack" [
+  parts?: record # from the pipeline without it
+]: any -> string {
+  default {} | if $parts == null { $in } else { $parts } | pack-id $in
+}
+
+# Run a closure against a new, empty store, which is gone afterwards, also when the closure fails. Answers what it answers.
+@example "try something out" { .tmp-spawn { "hello" | .append greeting; .head greeting | .cas } }
+export def .tmp-spawn [
+  closure: closure # $env.XS_ADDR is the store while it runs
+]: nothing -> any {
+  let dir = mktemp --directory --tmpdir xs.XXXXXXXX
+  let store = $dir | path join store
+  let log = $dir | path join log
+  let bin = binary
+  let job = job spawn --description $"xs serve ($store)" { try { ^$bin serve $store o+e> $log } catch {} }
+  try {
+    wait-for-server $store $job $log
+    with-env {XS_ADDR: $store} { do $closure }
+  } finally {
+    stop-job $job
+    rm --recursive --force $dir
+  }
+}
+
+# ---- where the store is ----
+
+def address []: nothing -> string {
+  $env.XS_ADDR? | default --empty "./store"
+}
+
+def binary []: nothing -> string {
+  $env.XS_BIN? | default --empty "xs"
+}
+
+# The socket of a local store; null when the binary has to find the store.
+def local-socket []: nothing -> any {
+  let address = address
+  let path = $address | path expand --no-symlink
+  let socket = match ($path | path type) {
+    "dir" => ($path | path join sock)
+    "socket" => $path
+    null if $address =~ '^https?://|^[A-Za-z0-9.-]*:[0-9]{1,5}$' => null
+    _ => (no-store)
+  }
+  if $socket != null and ($socket | str length --utf-8-bytes) <= $SOCKET_PATH_BYTES_MAX { $socket }
+}
+
+# ---- a local store: HTTP over its socket ----
+
+# Answers may be errors, so that their problem document can be read; `answer` tells the two apart by the metadata of the
+# response, which costs nothing and leaves a stream a stream. `try` collects what it holds, and thus stands around answers
+# that are small or one value; a stream asks for the version first instead, for a socket without a server.
+
+def get-local [socket: string, path: string]: nothing -> any {
+  try {
+    http get --raw --allow-errors --unix-socket $socket $"http://localhost($path)"
+  } catch {|error| unreached $error }
+}
+
+def stream-local [socket: string, path: string]: nothing -> any {
+  get-local $socket "/version" | answer | ignore
+  http get --raw --allow-errors --unix-socket $socket $"http://localhost($path)"
+}
+
+def post-local [socket: string, path: string, headers: record]: any -> any {
+  try {
+    http post --raw --allow-errors --content-type application/octet-stream --headers $headers --unix-socket $socket $"http://localhost($path)"
+  } catch {|error| unreached $error }
+}
+
+# An error made inside `catch` would carry the caught one along, with its view into this file. As a value it does not.
+def unreached [error: record]: nothing -> record {
+  {unreached: $error.details.code, message: $error.msg}
+}
+
+# The body of a good answer, as it comes; an error that says what the server said otherwise.
+# A 404 is nothing, not an error, with --or-nothing.
+def answer [--or-nothing]: any -> any {
+  metadata access {|meta| answer-of ($meta.http_response?.status?) $or_nothing }
+}
+
+def answer-of [status: any, or_nothing: bool]: any -> any {
+  if $status == null {
+    not-reached $in
+  } else if $status < 300 {
+  } else if $status == 404 and $or_nothing {
+    ignore
+  } else {
+    problem $status
+  }
+}
+
+def not-reached [it: record]: any -> error {
+  if ($it.unreached =~ 'not_found|connection_refused') { no-store }
+  fail unavailable $"the store at (address) did not answer: ($it.message)"
+}
+
+def problem [status: int]: any -> error {
+  let body = into-text
+  let problem = try { $body | from json } catch { {} }
+  fail ($problem.code? | default unavailable) ($problem.detail? | default $"the server answered ($status)")
+}
+
+def no-store []: nothing -> error {
+  let address = address
+  let name = $address | str replace --regex '/sock$' ''
+  if ($name | path exists) and ($name | path join store.db | path exists) {
+    fail unavailable $"no server at ($name); start it with: xs serve ($name)"
+  }
+  fail unavailable $"no store at ($name); start one with: xs serve ($name)"
+}
+
+def fail [code: string, message: string]: any -> error {
+  error make --unspanned {msg: $message, code: $"xs::($code)"}
+}
+
+# ---- any other store: the xs binary ----
+
+# Runs the binary to its end. Its message becomes the error; exit code 4 (not found) is nothing with --or-nothing.
+def client [--or-nothing, ...args: string]: any -> any {
+  ^(binary) ...$args | complete | client-answer $or_nothing
+}
+
+def client-answer [or_nothing: bool]: record -> any {
+  let result = $in
+  if $result.exit_code == 0 { return $result.stdout }
+  if $result.exit_code == 4 and $or_nothing { return null }
+  let code = match $result.exit_code { 2 => invalid, 3 => unavailable, 4 => not_found, 5 => conflict, _ => internal }
+  fail $code ($result.stderr | into-text | str trim | str replace --regex '^xs: ' '')
+}
+
+# ---- each call, to a local store or another ----
+
+def post-frame [socket: any, topic: string, meta: any, ttl: any, is_dated: bool]: any -> any {
+  if $socket != null {
+    post-local $socket $"/append/($topic | url encode --all)(query {ttl: $ttl, with-timestamp: $is_dated})" (meta-header $meta) | answer
+  } else {
+    client append (address) $topic ...(flags {meta: $meta, ttl: $ttl, with-timestamp: $is_dated})
+  }
+}
+
+def post-content [socket: any]: any -> any {
+  if $socket != null { post-local $socket "/cas" {} | answer } else { client cas-post (address) }
+}
+
+def read-content [socket: any, hash: string]: nothing -> any {
+  if $socket != null {
+    stream-local $socket $"/cas/($hash | url encode --all)" | answer | metadata access {|meta|
+      if (content-length $meta) > $CONTENT_COLLECT_MAX { } else { text-or-binary }
+    }
+  } else {
+    "" | client cas (address) $hash
+  }
+}
+
+def read-frames [socket: any, path: string, args: list<string>, is_dated: bool]: nothing -> any {
+  if $socket != null { stream-local $socket $path | answer } else { ^(binary) ...$args } | to-frames $is_dated
+}
+
+def read-newest [socket: any, path: string, args: list<string>, is_stream: bool, is_dated: bool]: nothing -> any {
+  if $is_stream {
+    read-frames $socket $path $args $is_dated
+  } else {
+    if $socket != null { get-local $socket $path | answer --or-nothing } else { "" | client --or-nothing ...$args } | to-frame $is_dated
+  }
+}
+
+def get-frame [socket: any, path: string, args: list<string>]: nothing -> any {
+  if $socket != null { get-local $socket $path | answer } else { "" | client ...$args }
+}
+
+def delete-frame [socket: any, id: string]: nothing -> nothing {
+  if $socket != null {
+    try {
+      http delete --raw --allow-errors --unix-socket $socket $"http://localhost/($id)"
+    } catch {|error| unreached $error } | answer | ignore
+  } else {
+    "" | client remove (address) $id | ignore
+  }
+}
+
+# ---- what goes in ----
+
+# The options as a query with its `?`, or empty; the same record as flags of the binary. Null and false are left out.
+def query [options: record]: nothing -> string {
+  let pairs = $options | items {|name, value| if $value not-in [null false] { $"($name)=($value | into string | url encode --all)" } } | compact
+  if ($pairs | is-empty) { "" } else { $"?($pairs | str join '&')" }
+}
+
+def flags [options: record]: nothing -> list<string> {
+  $options | items {|name, value| match $value { null | false => [], true => [$"--($name)"], _ => [$"--($name)=($value)"] } } | flatten
+}
+
+# Text and bytes as they are, also as streams; nothing as no bytes; any other value as JSON.
+def as-content []: any -> any {
+  peek | metadata access {|meta|
+    if $meta.peek.type in $RAW_TYPES { } else if $meta.peek.type in $NO_INPUT { "" } else { to json --raw }
+  }
+}
+
+# Lines of JSON as they are; frames as lines of JSON.
+def as-lines []: any -> any {
+  peek | metadata access {|meta|
+    if $meta.peek.type in $RAW_TYPES {
+    } else if $meta.peek.type in $NO_INPUT {
+      fail invalid "import needs a directory, or frames from the pipeline"
+    } else {
+      each { to json --raw } | to text
+    }
+  }
+}
+
+# Meta as JSON text, null without one.
+def meta-json [meta: any]: nothing -> any {
+  if $meta == null { return null }
+  # Most meta is text and whole numbers at most, and its type says so: that it is looked through costs more than a call.
+  let may_differ = ($meta | describe) =~ 'binary|duration|float|number|closure|any|table'
+  if $may_differ { $meta | as-json-value "meta" } else { $meta } | to json --raw
+}
+
+def meta-header [meta: any]: nothing -> record {
+  if $meta == null { {} } else { {xs-meta: ($meta | encode base64)} }
+}
+
+# A value as JSON can hold it: a duration as its text. What would come back as something else is an error that names it.
+def as-json-value [name: string]: any -> any {
+  let value = $in
+  match ($value | describe | split row "<" | first) {
+    "record" => { $value | items {|key, inner| {key: $key, value: ($inner | as-json-value $"($name).($key)")} } | transpose --header-row --as-record }
+    "list" | "table" => { $value | enumerate | each --keep-empty {|it| $it.item | as-json-value $"($name).($it.index)" } }
+    "duration" => { $value | into string }
+    "float" if ($value - $value != 0) => { fail invalid $"($name) is ($value), which JSON has no number for" }
+    "binary" => { fail invalid $"($name) is binary, which JSON cannot hold: encode it, for example with encode base64, or make it the content" }
+    "closure" => { fail invalid $"($name) is a closure, which JSON cannot hold" }
+    _ => $value
+  }
+}
+
+def check-id [id: string]: nothing -> nothing {
+  if $id !~ '^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$' {
+    fail invalid $"($id | to json) is not an id: an id is a ULID, 26 characters such as 01M8XS5DBWN8W2CJ3F0J9ZPAZR"
+  }
+}
+
+def hash-of [given: any]: any -> any {
+  let it = if $given == null { $in } else { $given }
+  match ($it | describe | split row "<" | first) {
+    "nothing" | "string" => $it
+    "record" if "hash" in $it => $it.hash
+    _ => (fail invalid "cas takes a hash or one frame, as the argument or from the pipeline")
+  }
+}
+
+def each-id [given: any, act: closure]: any -> nothing {
+  let them = if $given == null { $in } else { $given }
+  let list = if ($them | describe) =~ '^(list|table)' { $them } else { [$them] }
+  for it in $list {
+    let id = match ($it | describe | split row "<" | first) {
+      "string" => $it
+      "record" if "id" in $it => $it.id
+      _ => (fail invalid "remove takes an id or a frame, as the argument or from the pipeline")
+    }
+    do $act $id
+  }
+}
+
+# ---- what comes out ----
+
+def to-frame [is_dated: bool]: any -> any {
+  from json | if $in != null and $is_dated { update timestamp { into datetime } } else { $in }
+}
+
+def to-frames [is_dated: bool]: any -> any {
+  if $is_dated { from json --objects | update timestamp { into datetime } } else { from json --objects }
+}
+
+def content-length [meta: record]: nothing -> filesize {
+  $meta.http_response.headers | where name == content-length | get 0?.value | default 0 | into int | into filesize
+}
+
+def text-or-binary []: any -> any {
+  let bytes = collect
+  let text = $bytes | decode utf-8
+  if ($text | encode utf-8) == $bytes { return $text }
+  # `decode` takes a byte order mark away and puts a replacement for what is not UTF-8: only the second makes it binary.
+  let marked = $"\u{feff}($text)"
+  if ($marked | encode utf-8) == $bytes { $marked } else { $bytes }
+}
+
+def into-text []: any -> string {
+  let it = collect
+  if ($it | describe) == binary { $it | decode utf-8 } else { $it | into string }
+}
+
+# ---- ids ----
+
+def unpack-id [id: string]: nothing -> record<ts_ms: int, random: string> {
+  check-id $id
+  let upper = $id | str uppercase
+  let ts_ms = $upper | str substring 0..9 | split chars | reduce --fold 0 {|char, ms| $ms * 32 + ($ID_DIGITS | str index-of $char) }
+  {ts_ms: $ts_ms, random: ($upper | str substring 10..)}
+}
+
+def pack-id [parts: record]: nothing -> string {
+  let ts_ms = $parts.ts_ms?
+  if ($ts_ms | describe) != int or $ts_ms < 0 or $ts_ms >= 2 ** 48 {
+    fail invalid $"ts_ms: ($ts_ms | to json) is not a time: whole milliseconds since 1970, below 2^48"
+  }
+  if ($parts.random? | describe) != string or $parts.random !~ '^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{16}$' {
+    fail invalid $"random: ($parts.random? | to json) is not the random part of an id: 16 characters of Crockford's base 32"
+  }
+  let digits = $ID_DIGITS | split chars
+  let time = 9..0 | each {|place| $digits | get ($ts_ms // (32 ** $place) mod 32) } | str join
+  $time + ($parts.random | str uppercase)
+}
+
+# ---- a server for a while ----
+
+def wait-for-server [store: string, job: int, log: string]: nothing -> nothing {
+  let socket = $store | path join sock
+  let deadline = (date now) + $SERVER_START_WAIT
+  loop {
+    if ($socket | path exists) and "unreached" not-in (get-local $socket "/version" | into-text) { return }
+    if (job list | where id == $job | is-empty) { fail unavailable $"the server ended: (open --raw $log | str trim)" }
+    if (date now) > $deadline { fail unavailable $"no server at ($store) within ($SERVER_START_WAIT)" }
+    sleep $POLL_INTERVAL
+  }
+}
+
+# Ends the server in order, and with force when it does not end.
+def stop-job [job: int]: nothing -> nothing {
+  let deadline = (date now) + $SERVER_STOP_WAIT
+  for pid in (job list | where id == $job | get 0?.pids | default []) { try { kill --quiet $pid } }
+  while (job list | where id == $job | is-not-empty) and (date now) < $deadline { sleep $POLL_INTERVAL }
+  if (job list | where id == $job | is-not-empty) { job kill $job }
+}
+
+# ---- completion ----
+
+# The topics of the newest frames. Quiet without a server: a completion must not disturb who types.
+def recent-topics []: nothing -> list<string> {
+  try {
+    http get --raw --max-time $COMPLETION_WAIT --unix-socket (local-socket) $"http://localhost/?last=($COMPLETION_FRAMES_MAX)"
+    | from json --objects | get topic | uniq | sort
+  } catch { [] }
+}
+
+def "complete topic" []: nothing -> list<string> {
+  recent-topics
+}
+
+def "complete topic pattern" []: nothing -> list<string> {
+  let topics = recent-topics
+  let below = $topics | each {|topic| $topic | split row "." | drop | reduce --fold [] {|level, above| $above | append ([($above | last | default null) $level] | compact | str join ".") } } | flatten | uniq | each { $"($in).*" }
+  $topics ++ $below
+}
