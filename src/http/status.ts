@@ -53,7 +53,8 @@ export function problemResponse(
 /** The error that a response tells, from its problem document or, where a proxy answered instead, from its status. */
 export async function errorOf(response: Response): Promise<XsError> {
   const text = await response.text();
-  if (response.headers.get("content-type")?.startsWith(PROBLEM_TYPE)) {
+  // The answer to a HEAD has the type of a problem but not its text.
+  if (text !== "" && response.headers.get("content-type")?.startsWith(PROBLEM_TYPE)) {
     const {
       detail,
       code,
