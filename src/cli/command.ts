@@ -99,9 +99,9 @@ function checkArguments(command: string, args: readonly string[], positionals: P
       const known = Object.hasOwn(flags, name) ? name : undefined;
       if (take(known, `--${name}`, hasValue, args[at + 1])) at++;
     } else if (arg.startsWith("-") && arg.length > 1) {
-      const letters = [...arg.slice(1)];
-      for (const [index, letter] of letters.entries()) {
-        const rest = index < letters.length - 1;
+      for (let index = 1; index < arg.length; index++) {
+        const letter = arg.charAt(index);
+        const rest = index < arg.length - 1;
         const name = byAlias.get(letter);
         const takesValue = name !== undefined && flags[name]?.value !== undefined;
         if (takesValue && rest) {

@@ -6,18 +6,21 @@ import { COMMANDS, loadCommand } from "./table.ts";
 
 const EXIT_CODES = "0 done, 1 failed, 2 wrong usage, 3 cannot reach the store, 4 not found, 5 conflict";
 
-export default command({
+const help: Command = command({
   name: "help",
   summary: "print this, or the help of a command",
   positionals: { command: { description: "a command", optional: true } },
   flags: {},
   examples: [["xs help append", "how to append"]],
-  async run({ command: name }) {
+  async run({ command: name }): Promise<void> {
     if (name === undefined) return writeOut(await overview());
+    if (name === "help") return writeOut(usageOf(help));
     if (!Object.hasOwn(COMMANDS, name)) throw invalid(`there is no command ${quote(name)}; see: xs help`);
     writeOut(usageOf(await loadCommand(name)));
   },
 });
+
+export default help;
 
 /** The list of commands. */
 export async function overview(): Promise<string> {
@@ -26,7 +29,7 @@ export async function overview(): Promise<string> {
     "xs - an event stream store for personal, local-first use\n",
     "Usage: xs <command> <addr> ...\n",
     "Commands:",
-    ...table(commands.map(({ name, summary }) => [name, summary])),
+    ...table([...commands, help].map(({ name, summary }) => [name, summary])),
     "",
     "<addr> is a store directory, a socket, :PORT, HOST:PORT or a URL.",
     `Exit codes: ${EXIT_CODES}.`,

@@ -1,4 +1,4 @@
-// The table of commands. Each is loaded when it is asked for, so that none pays for the others at the start.
+// The table of commands (help, which needs it, stands beside it in main.ts). Each is loaded when it is asked for, so that none pays for the others at the start.
 import type { Command } from "./command.ts";
 
 /** Loads a command by its name. */
@@ -16,7 +16,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ default: Command 
   export: () => import("./export.ts"),
   version: () => import("./version.ts"),
   id: () => import("./id.ts"),
-  help: () => import("./help.ts"),
 };
 
 /** The command of this name, which is in the table. */

@@ -53,7 +53,8 @@ export function openStore(dir: string, options: StoreOptions = {}): Store {
     return new Store(dir, openDatabase(dir), unlock, options);
   } catch (error) {
     unlock();
-    throw error;
+    const fault = faultOf(error);
+    throw fault ? new XsError(fault.error.code, `${dir} cannot be opened: ${(error as Error).message}`) : error;
   }
 }
 

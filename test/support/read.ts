@@ -46,7 +46,8 @@ export const readIds = async (store: Store, texts: Partial<ReadTexts> = {}): Pro
 export const readTopics = async (store: Store, texts: Partial<ReadTexts> = {}): Promise<string[]> =>
   (await readLines(store, texts)).map((line) => (line.startsWith("{") ? parseFrame(line).topic : line));
 
-const idOf = (line: string): string => (line.startsWith("{") ? idInLine(line) : line);
+/** The id of a line; a marker is its kind. */
+export const idOf = (line: string): string => (line.startsWith("{") ? idInLine(line) : line);
 
 /** A reader that runs beside the test. */
 export type Follower = {
@@ -63,16 +64,24 @@ export type Follower = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts to read; `follow` is on unless the texts say otherwise. The read begins before this returns. */
-export function startReading(store: Store, texts: Partial<ReadTexts> = {}): Follower {
+/** Starts to read; `follow` is on unless the texts say otherwise. The read begins before this returns. `keep`: what is kept of a line. */
+export function startReading(
+  store: Store,
+  texts: Partial<ReadTexts> = {},
+  keep: (line: string) => string = (line) => line,
+): Follower {
   const left = new AbortController();
   const lines: string[] = [];
-  let gate: Promise<void> = Promise.resolve();
-  let open: () => void = () => undefined;
+  // A held reader waits for this one promise, however often it is held.
+  let gate: PromiseWithResolvers<void> | null = null;
+  const resume = (): void => {
+    gate?.resolve();
+    gate = null;
+  };
   const run = async (): Promise<void> => {
     for await (const part of store.read(parseReadOptions({ follow: "true", ...texts }), left.signal)) {
-      lines.push(...linesOf(part));
-      await gate;
+      for (const line of linesOf(part)) lines.push(keep(line));
+      await gate?.promise;
     }
   };
   const ended = run();
@@ -80,17 +89,14 @@ export function startReading(store: Store, texts: Partial<ReadTexts> = {}): Foll
     lines,
     ids: () => lines.map(idOf),
     ended,
-    hold: () => void (gate = new Promise((resolve) => (open = resolve))),
-    resume: () => {
-      open();
-      gate = Promise.resolve();
-    },
+    hold: () => void (gate ??= Promise.withResolvers()),
+    resume,
     until: async (count) => {
       await eventually(`${count} lines, have ${lines.length}`, () => lines.length >= count);
       return lines;
     },
     stop: async () => {
-      open();
+      resume();
       left.abort();
       await ended;
     },
