@@ -62,9 +62,9 @@ describe("frames that collide in position", () => {
         const odd = Array.from({ length: 6_000 }, (_, n) => idAt(ms, 2 * n + 1));
         await store.import(next.map((id) => frameAt(id, "n")));
         await store.import(even.map((id) => frameAt(id, "e")));
-        const some = shuffled(odd, randomFrom(3)).slice(0, 60);
-        for (let at = 0; at < some.length; at += 20) {
-          await store.import(some.slice(at, at + 20).map((id) => frameAt(id, "o")));
+        const some = shuffled(odd, randomFrom(3)).slice(0, 24);
+        for (let at = 0; at < some.length; at += 8) {
+          await store.import(some.slice(at, at + 8).map((id) => frameAt(id, "o")));
         }
         const own = await appendAll(store, ["z"]);
         const expected = [...even, ...next, ...some, ...own].sort();
