@@ -11,6 +11,10 @@
 const CONTENT_COLLECT_MAX = 64MiB
 # sun_path has 104 bytes on macOS, a NUL among them. A longer path goes through the binary, which finds a shorter form.
 const SOCKET_PATH_BYTES_MAX = 103
+# Nushell's client sends headers up to 128 KiB, and meta is base64 there. Longer meta goes through the binary.
+const META_HEADER_BYTES_MAX = 90_000
+# The server's own limit, which a command line could not carry there.
+const META_BYTES_MAX = 131_072
 # Completion looks at so many of the newest frames, and no longer than a person would wait for it.
 const COMPLETION_FRAMES_MAX = 5000
 const COMPLETION_WAIT = 500ms
@@ -321,7 +325,7 @@ def client-answer [or_nothing: bool]: record -> any {
 # ---- each call, to a local store or another ----
 
 def post-frame [socket: any, topic: string, meta: any, ttl: any, is_dated: bool]: any -> any {
-  if $socket != null {
+  if $socket != null and ($meta | default "" | str length --utf-8-bytes) <= $META_HEADER_BYTES_MAX {
     post-local $socket $"/append/($topic | url encode --all)(query {ttl: $ttl, with-timestamp: $is_dated})" (meta-header $meta) | answer
   } else {
     client append (address) $topic ...(flags {meta: $meta, ttl: $ttl, with-timestamp: $is_dated})
@@ -416,7 +420,10 @@ def meta-json [meta: any]: nothing -> any {
   if $meta == null { return null }
   # Most meta is text and whole numbers at most, and its type says so: that it is looked through costs more than a call.
   let may_differ = ($meta | describe) =~ 'binary|duration|float|number|closure|any|table'
-  if $may_differ { $meta | as-json-value "meta" } else { $meta } | to json --raw
+  let json = if $may_differ { $meta | as-json-value "meta" } else { $meta } | to json --raw
+  let bytes = $json | str length --utf-8-bytes
+  if $bytes > $META_BYTES_MAX { fail too_large $"meta has ($bytes) bytes, at most ($META_BYTES_MAX) are allowed; put it into the content" }
+  $json
 }
 
 def meta-header [meta: any]: nothing -> record {
@@ -442,7 +449,7 @@ def as-json-value [name: string]: any -> any {
     }
     "duration" => { $value | into string }
     "float" if ($value - $value != 0) => { fail invalid $"($name) is ($value), and JSON has no such number" }
-    "binary" => { fail invalid $"($name) is binary, which JSON cannot hold; encode it (encode base64), or make it the content" }
+    "binary" => { fail invalid $"($name) is binary, which JSON cannot hold; encode it as text, or make it the content" }
     "closure" => { fail invalid $"($name) is a closure, which JSON cannot hold" }
     _ => $value
   }
