@@ -1,0 +1,130 @@
+// Durable appends over the socket: beside raw SQLite, and beside Redis Streams with an fsync before every answer.
+import { join } from "node:path";
+import type { Bench, Figure } from "./figure.ts";
+import { appendPlan, type Load, load } from "./load.ts";
+import { cpuMsOf, interleave, median, ratioOf, whole } from "./measure.ts";
+import { original } from "./original.ts";
+import { type Redis, startRedis } from "./redis.ts";
+import { serve, type Server } from "./server.ts";
+import { RawStore } from "./sqlite-peer.ts";
+
+const CONNECTIONS = [1, 16, 64, 256] as const;
+const CONTENT_BYTES = 1024;
+const BATCH = 16;
+// Of raw SQLite's commits, at one connection: what is left for two ends of a socket and HTTP.
+const GOAL_COMMITS = 0.85;
+// Of Redis, which is C all the way: request for request, from 64 connections on.
+const GOAL_REDIS = 0.6;
+const GOAL_CONTENT = 0.5;
+
+export const append: Figure = {
+  name: "append",
+  summary: "durable appends/s over the unix socket, without content and with 1 KB each",
+  async run(bench) {
+    const server = await serve(bench.binary, join(bench.dir, "store"));
+    const redis = await startRedis(join(bench.dir, "redis"));
+    const raw = new RawStore(join(bench.dir, "raw"));
+    if (redis === null) bench.report({ figure: "append beside Redis", skipped: "redis-server is not installed" });
+    await atOneConnection(bench, server, raw);
+    for (const connections of CONNECTIONS) await atConnections(bench, server, redis, connections);
+    for (const connections of [1, 64]) await withContent(bench, server, redis, raw, connections);
+    await inBatches(bench, server, redis);
+    await original(bench, server);
+    raw.close();
+    await redis?.stop();
+    await server.stop();
+  },
+};
+
+async function atOneConnection(bench: Bench, server: Server, raw: RawStore): Promise<void> {
+  const { xs, sqlite } = await interleave(bench.rounds, {
+    xs: () => load(appendPlan(server.socketPath, 1, bench.roundMs)).then(({ rate }) => rate),
+    sqlite: () => raw.run(bench.roundMs, 1, 0),
+  });
+  bench.report({
+    figure: "append, 1 connection",
+    unit: "of raw SQLite FULL",
+    reached: ratioOf(xs, sqlite),
+    atLeast: GOAL_COMMITS,
+    detail: `${whole(median(xs))}/s; SQLite ${whole(median(sqlite))}/s`,
+  });
+}
+
+async function atConnections(bench: Bench, server: Server, redis: Redis | null, connections: number): Promise<void> {
+  const loads: Load[] = [];
+  const shares: number[] = [];
+  const ours = async (): Promise<number> => {
+    const cpu = cpuMsOf(server.pid);
+    const done = await load(appendPlan(server.socketPath, connections, bench.roundMs));
+    shares.push((cpuMsOf(server.pid) - cpu) / 1000 / done.seconds);
+    loads.push(done);
+    return done.rate;
+  };
+  const { xs, peer } = await interleave(bench.rounds, {
+    xs: ours,
+    peer: () =>
+      redis === null
+        ? Number.NaN
+        : load(appendPlan(redis.socketPath, connections, bench.roundMs, { protocol: "redis" })).then(({ rate }) => rate),
+  });
+  const latency = `p50 ${median(loads.map(({ p50Ms }) => p50Ms)).toFixed(2)}, p99 ${median(loads.map(({ p99Ms }) => p99Ms)).toFixed(2)} ms`;
+  const share = (values: readonly number[]): string => `${Math.round(median(values) * 100)}%`;
+  bench.note(
+    `${connections} connections: ${whole(median(xs))}/s, ${latency}; of a core the server takes ${share(shares)}, ` +
+      `the generator ${share(loads.map(({ cpuShare }) => cpuShare))}`,
+  );
+  if (redis === null) return;
+  bench.report({
+    figure: `append, ${connections} connections`,
+    unit: "of Redis Streams",
+    reached: ratioOf(xs, peer),
+    ...(connections >= 64 ? { atLeast: GOAL_REDIS } : {}),
+    detail: `${whole(median(xs))}/s; Redis ${whole(median(peer))}/s`,
+  });
+}
+
+async function withContent(
+  bench: Bench,
+  server: Server,
+  redis: Redis | null,
+  raw: RawStore,
+  connections: number,
+): Promise<void> {
+  const run = (socketPath: string, rest: object): Promise<number> =>
+    load(appendPlan(socketPath, connections, bench.roundMs, rest)).then(({ rate }) => rate);
+  const { content, none, sqlite, peer } = await interleave(bench.rounds, {
+    none: () => run(server.socketPath, {}),
+    content: () => run(server.socketPath, { bytes: CONTENT_BYTES }),
+    sqlite: () => raw.run(bench.roundMs, connections, CONTENT_BYTES),
+    peer: () =>
+      redis === null ? Number.NaN : run(redis.socketPath, { protocol: "redis", bytes: CONTENT_BYTES }),
+  });
+  bench.report({
+    figure: `append of 1 KB, ${connections} connections`,
+    unit: "of the rate without content",
+    reached: ratioOf(content, none),
+    ...(connections >= 64 ? { atLeast: GOAL_CONTENT } : {}),
+    detail:
+      `${whole(median(content))}/s; without ${whole(median(none))}/s; raw SQLite in groups of ${connections} ` +
+      `${whole(median(sqlite))}/s; Redis ${whole(median(peer))}/s`,
+  });
+}
+
+async function inBatches(bench: Bench, server: Server, redis: Redis | null): Promise<void> {
+  if (redis === null) return;
+  for (const connections of [1, 64]) {
+    const run = (socketPath: string, rest: object): Promise<number> =>
+      load(appendPlan(socketPath, connections, bench.roundMs, { batch: BATCH, ...rest })).then(({ rate }) => rate);
+    const { xs, peer } = await interleave(bench.rounds, {
+      xs: () => run(server.socketPath, { protocol: "http-import", path: "/import" }),
+      peer: () => run(redis.socketPath, { protocol: "redis" }),
+    });
+    bench.report({
+      figure: `batches of ${BATCH} (POST /import), ${connections} connections`,
+      unit: "of Redis, pipelined",
+      reached: ratioOf(xs, peer),
+      ...(connections >= 64 ? { atLeast: 1 } : {}),
+      detail: `${whole(median(xs))} frames/s; Redis ${whole(median(peer))}/s`,
+    });
+  }
+}
