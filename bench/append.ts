@@ -65,7 +65,9 @@ async function atConnections(bench: Bench, server: Server, redis: Redis | null, 
     peer: () =>
       redis === null
         ? Number.NaN
-        : load(appendPlan(redis.socketPath, connections, bench.roundMs, { protocol: "redis" })).then(({ rate }) => rate),
+        : load(appendPlan(redis.socketPath, connections, bench.roundMs, { protocol: "redis" })).then(
+            ({ rate }) => rate,
+          ),
   });
   const latency = `p50 ${median(loads.map(({ p50Ms }) => p50Ms)).toFixed(2)}, p99 ${median(loads.map(({ p99Ms }) => p99Ms)).toFixed(2)} ms`;
   const share = (values: readonly number[]): string => `${Math.round(median(values) * 100)}%`;
@@ -96,8 +98,7 @@ async function withContent(
     none: () => run(server.socketPath, {}),
     content: () => run(server.socketPath, { bytes: CONTENT_BYTES }),
     sqlite: () => raw.run(bench.roundMs, connections, CONTENT_BYTES),
-    peer: () =>
-      redis === null ? Number.NaN : run(redis.socketPath, { protocol: "redis", bytes: CONTENT_BYTES }),
+    peer: () => (redis === null ? Number.NaN : run(redis.socketPath, { protocol: "redis", bytes: CONTENT_BYTES })),
   });
   bench.report({
     figure: `append of 1 KB, ${connections} connections`,

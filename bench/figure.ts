@@ -19,6 +19,8 @@ export type Bench = {
   readonly quick: boolean;
   /** A directory on the disk that is measured; removed at the end. */
   readonly dir: string;
+  /** Beside it: what several figures share, such as filled stores. */
+  readonly sharedDir: string;
   /** The compiled binary. */
   readonly binary: string;
   /** Rounds of each interleaved comparison: an odd number, whose median counts. */

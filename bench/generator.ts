@@ -11,6 +11,8 @@ export type Plan = {
   readonly protocol: "http" | "http-import" | "redis";
   readonly connections: number;
   readonly ms: number;
+  /** Of the HTTP request. */
+  readonly method: "POST" | "GET";
   /** Path and query of the HTTP request. */
   readonly path: string;
   /** Bytes of content, each time different; 0 for none. */
@@ -110,7 +112,8 @@ async function generate(plan: Plan): Promise<LoadReport> {
 function requestsOf(plan: Plan): () => Buffer {
   let count = Math.floor(Math.random() * 2 ** 31);
   const content = Buffer.alloc(plan.bytes, "0123456789abcdef");
-  const vary = (bytes: Buffer): void => void (bytes.length >= 8 && bytes.writeUIntBE(0x20_00_00_00_00_00 + count++, 2, 6));
+  const vary = (bytes: Buffer): void =>
+    void (bytes.length >= 8 && bytes.writeUIntBE(0x20_00_00_00_00_00 + count++, 2, 6));
   if (plan.protocol === "http-import") return importRequests(plan);
   if (plan.protocol === "redis") {
     const fields = ["topic", "bench.append", "meta", "null", ...(plan.bytes > 0 ? ["content"] : [])];
@@ -129,8 +132,9 @@ function requestsOf(plan: Plan): () => Buffer {
       return all;
     };
   }
+  const length = plan.method === "POST" ? `Content-Length: ${plan.bytes}\r\n` : "";
   const request = Buffer.concat([
-    Buffer.from(`POST ${plan.path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${plan.bytes}\r\n\r\n`),
+    Buffer.from(`${plan.method} ${plan.path} HTTP/1.1\r\nHost: x\r\n${length}\r\n`),
     content,
   ]);
   const varying = request.subarray(request.length - plan.bytes);

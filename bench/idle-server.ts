@@ -4,4 +4,3 @@ Bun.serve({
   unix: Bun.argv[2] ?? "",
   fetch: () => new Response(frame, { headers: { "content-type": "application/json" } }),
 });
-console.log("ready");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Bench } from "./figure.ts";
 import type { LoadReport, Plan } from "./generator.ts";
 import { median } from "./measure.ts";
+import { startServer, untilReady } from "./server.ts";
 
 /** Frames a second of a run, and how it came about. */
 export type Load = LoadReport & { readonly rate: number };
@@ -26,6 +27,7 @@ export const appendPlan = (socketPath: string, connections: number, ms: number, 
   protocol: "http",
   connections,
   ms,
+  method: "POST",
   path: "/append/bench.append",
   bytes: 0,
   batch: 1,
@@ -35,9 +37,8 @@ export const appendPlan = (socketPath: string, connections: number, ms: number, 
 /** The rate against a server that does nothing but answer, and the share of a core that the generator takes for it. */
 export async function baselineRate(bench: Bench): Promise<{ rate: number; generatorShare: number }> {
   const socketPath = join(bench.dir, "idle.sock");
-  const server = Bun.spawn([process.execPath, join(import.meta.dir, "idle-server.ts"), socketPath], { stdout: "pipe" });
-  const reader = server.stdout.getReader();
-  await reader.read();
+  const server = startServer([process.execPath, join(import.meta.dir, "idle-server.ts"), socketPath]);
+  await untilReady(() => fetch("http://x/", { unix: socketPath }).then(({ ok }) => ok));
   const loads: Load[] = [];
   for (let round = 0; round < bench.rounds; round++) loads.push(await load(appendPlan(socketPath, 64, bench.roundMs)));
   server.kill();

@@ -7,6 +7,7 @@ import { type Bench, type Figure, isReached, type Row, type Skipped } from "./fi
 import { fsyncRate, isInMemory, median, whole } from "./measure.ts";
 import { baselineRate } from "./load.ts";
 import { FIGURES } from "./figures.ts";
+import { endServers } from "./server.ts";
 import { formatRow, formatTable } from "./table.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
@@ -32,6 +33,7 @@ const rows: (Row | Skipped)[] = [];
 const bench: Bench = {
   quick,
   dir,
+  sharedDir: dir,
   binary: compile(),
   rounds: quick ? 3 : 5,
   roundMs: quick ? 250 : 2_000,
@@ -42,22 +44,18 @@ const bench: Bench = {
   note: (text) => console.log(`  # ${text}`),
 };
 
-let failure: unknown;
+const failed: string[] = [];
 try {
   await printGround();
-  for (const figure of FIGURES) {
-    if (names.length > 0 && !names.includes(figure.name)) continue;
-    await runFigure(figure);
-  }
-} catch (error) {
-  failure = error;
+  for (const figure of FIGURES) if (names.length === 0 || names.includes(figure.name)) await runFigure(figure);
 } finally {
+  await endServers();
   rmSync(dir, { recursive: true, force: true });
 }
 console.log(`\n${formatTable(rows)}\n\n${((performance.now() - started) / 1000).toFixed(0)} s in all`);
 writeJson();
-if (failure !== undefined) console.error(failure);
-process.exit(failure !== undefined || rows.some((row) => !("skipped" in row) && isReached(row) === false) ? 1 : 0);
+if (failed.length > 0) console.error(`failed: ${failed.join(", ")}`);
+process.exit(failed.length > 0 || rows.some((row) => !("skipped" in row) && isReached(row) === false) ? 1 : 0);
 
 function compile(): string {
   // The binary as it is shipped; XS_BIN names one that is there already.
@@ -70,7 +68,9 @@ function compile(): string {
 
 async function printGround(): Promise<void> {
   const cpu = cpus()[0]?.model ?? "unknown";
-  console.log(`${cpus().length} x ${cpu}, Bun ${Bun.version}, ${process.platform}-${process.arch}${quick ? ", quick" : ""}`);
+  console.log(
+    `${cpus().length} x ${cpu}, Bun ${Bun.version}, ${process.platform}-${process.arch}${quick ? ", quick" : ""}`,
+  );
   if (isInMemory(dir)) console.log(`WARNING: ${dir} is in memory: durable figures mean nothing there; give --dir`);
   const fsyncs = median(Array.from({ length: bench.rounds }, () => fsyncRate(dir, bench.roundMs / 5)));
   console.log(`ground: ${whole(fsyncs)} fsyncs/s of one page (${(1000 / fsyncs).toFixed(2)} ms each) in ${dir}`);
@@ -85,7 +85,14 @@ async function runFigure({ name, summary, run }: Figure): Promise<void> {
   console.log(`\n${name}: ${summary}`);
   const start = performance.now();
   mkdirSync(join(dir, name), { recursive: true });
-  await run({ ...bench, dir: join(dir, name) });
+  try {
+    await run({ ...bench, dir: join(dir, name) });
+  } catch (error) {
+    // The other figures are worth having; the end of the run says that this one failed.
+    console.error(error);
+    failed.push(name);
+    await endServers();
+  }
   rmSync(join(dir, name), { recursive: true, force: true });
   console.log(`  # ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }

@@ -1,7 +1,7 @@
 // The peer Redis: Debian's redis-server on a unix socket of its own, every write fsynced before it is answered.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { untilReady } from "./server.ts";
+import { startServer, untilReady } from "./server.ts";
 
 export type Redis = { readonly socketPath: string; readonly pid: number; readonly stop: () => Promise<void> };
 
@@ -13,7 +13,7 @@ export async function startRedis(dir: string): Promise<Redis | null> {
   const socketPath = join(dir, "redis.sock");
   const settings = ["--port", "0", "--unixsocket", socketPath, "--dir", dir, "--save", ""];
   const durable = ["--appendonly", "yes", "--appendfsync", "always"];
-  const child = Bun.spawn([binary, ...settings, ...durable], { stdout: "ignore", stderr: "ignore" });
+  const child = startServer([binary, ...settings, ...durable]);
   await untilReady(() => ping(socketPath));
   return {
     socketPath,

@@ -7,6 +7,25 @@ import { newFrames } from "./frames.ts";
 // How long a server may take to come up.
 const READY_MS_MAX = 20_000;
 
+// Servers that are up: whatever happens to a figure, none of them is left behind.
+const running = new Set<Bun.Subprocess>();
+
+/** Ends the servers that a figure which failed has left behind. */
+export async function endServers(): Promise<void> {
+  for (const child of running) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+}
+
+/** Starts a server process that `endServers` knows of. */
+export function startServer(command: string[]): Bun.Subprocess {
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
+  return child;
+}
+
 export type Server = {
   readonly pid: number;
   readonly dir: string;
@@ -18,7 +37,7 @@ export type Server = {
 /** Starts `xs serve` as a user does, its log thrown away, and waits until it answers. */
 export async function serve(binary: string, dir: string): Promise<Server> {
   mkdirSync(join(dir, ".."), { recursive: true });
-  const child = Bun.spawn([binary, "serve", dir], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const child = startServer([binary, "serve", dir]);
   const socketPath = join(dir, "sock");
   await untilReady(() => fetch("http://x/version", { unix: socketPath }).then((answer) => answer.ok));
   return {
@@ -42,7 +61,12 @@ export async function untilReady(isReady: () => Promise<boolean>): Promise<void>
 }
 
 /** Fills a served store with so many frames through the client; `topicOf` names the topic of each. */
-export async function fill(bench: Bench, server: Server, count: number, topicOf: (n: number) => string): Promise<number> {
+export async function fill(
+  bench: Bench,
+  server: Server,
+  count: number,
+  topicOf: (n: number) => string,
+): Promise<number> {
   const start = performance.now();
   const child = Bun.spawn([bench.binary, "import", server.dir], {
     stdin: new Response(newFrames(count, topicOf)),
