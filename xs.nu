@@ -338,8 +338,9 @@ def post-content [socket: any]: any -> any {
 
 def read-content [socket: any, hash: string]: nothing -> any {
   if $socket != null {
-    stream-local $socket $"/cas/($hash | url encode --all)" | answer | metadata access {|meta|
-      if (content-length $meta) > $CONTENT_COLLECT_MAX { } else { text-or-binary }
+    let path = $"/cas/($hash | url encode --all)"
+    stream-local $socket $path | answer | metadata access {|meta|
+      if (content-size $socket $path $meta) > $CONTENT_COLLECT_MAX { } else { text-or-binary }
     }
   } else {
     "" | client cas (address) $hash
@@ -493,8 +494,15 @@ def to-frames [is_dated: bool]: any -> any {
   if $is_dated { from json --objects | update timestamp { into datetime } } else { from json --objects }
 }
 
-def content-length [meta: record]: nothing -> filesize {
-  $meta.http_response.headers | where name == content-length | get 0?.value | default 0 | into int | into filesize
+# How much comes. A long answer may come without a length, which HEAD has in any case.
+def content-size [socket: string, path: string, meta: record]: nothing -> filesize {
+  let length = $meta.http_response.headers | length-in
+  let length = if $length == null { http head --unix-socket $socket $"http://localhost($path)" | length-in } else { $length }
+  $length | default 0 | into int | into filesize
+}
+
+def length-in []: table -> any {
+  where name == content-length | get 0?.value
 }
 
 def text-or-binary []: any -> any {

@@ -16,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ default: Command 
   export: () => import("./export.ts"),
   version: () => import("./version.ts"),
   id: () => import("./id.ts"),
+  nu: () => import("./nu.ts"),
 };
 
 /** The command of this name, which is in the table. */
