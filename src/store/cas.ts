@@ -22,6 +22,9 @@ import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 
 // Up to here a row and its share of one group commit are cheaper than a file with two fsyncs of its own.
 const INLINE_BYTES_MAX = 64 * 1024;
+// Each chunk of an upload is garbage once it is written, which the collector learns of late: left alone, an upload of 2 GB
+// raised the server's memory by 65 MB, and by 40 MB when it is told after each 32 MB.
+const GARBAGE_BYTES_MAX = 32 * 1024 * 1024;
 // What one read of a file holds in memory.
 const READ_BYTES = 256 * 1024;
 
@@ -122,11 +125,16 @@ export class Cas {
     );
     const hasher = new Bun.CryptoHasher("sha256");
     let release: (() => void) | undefined;
-    let size = 0;
+    let [size, garbage] = [0, 0];
     try {
       const write = async (chunk: Uint8Array): Promise<void> => {
         hasher.update(chunk);
         size += chunk.length;
+        garbage += chunk.length;
+        if (garbage > GARBAGE_BYTES_MAX) {
+          garbage = 0;
+          Bun.gc(true);
+        }
         // A write may be short without an error when the disk fills up; the next one then says ENOSPC.
         for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
       };

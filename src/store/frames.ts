@@ -2,13 +2,16 @@
 import type { Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
 import { type Frame, formatFrame } from "../frame/frame.ts";
-import { ID_MIN, type Id } from "../frame/id.ts";
+import { ID_MIN, type Id, timeOf } from "../frame/id.ts";
 import { ancestorsOf, type Topic } from "../frame/topic.ts";
 import { expiresAt } from "../frame/ttl.ts";
 import { naturalPosition, seek } from "./position.ts";
 
 // Path ids that are looked up again and again; a store may have any number of topics, so the memory of them is bounded.
 const PATHS_KEPT_MAX = 10_000;
+
+// Later ids would hold up the clock of the whole store, for every new id lies above them.
+const IMPORT_FUTURE_MS_MAX = 60_000;
 
 /** A frame as it goes into the table, with what only the store knows of it. */
 export type NewRow = {
@@ -28,6 +31,15 @@ export const sumOf = (line: string): number => Bun.hash.crc32(line);
 
 /** The names under which readers find a topic: itself, and `a.*` for each of its ancestors. */
 const pathNamesOf = (topic: Topic): string[] => [topic, ...ancestorsOf(topic).map((ancestor) => `${ancestor}.*`)];
+
+/** Throws `invalid` for a frame that no import may bring. */
+export function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
+  if (ttl?.kind === "ephemeral")
+    throw new XsError("invalid", `frame ${id} is ephemeral, and such frames are never stored`);
+  if (timeOf(id) <= nowMs + IMPORT_FUTURE_MS_MAX) return;
+  const ahead = new Date(timeOf(id)).toISOString();
+  throw new XsError("invalid", `id ${id} is from the future (${ahead}): every new id would have to lie above it`);
+}
 
 /** Rows of the frame table. Every method that writes belongs inside the writer's transaction. */
 export class Frames {

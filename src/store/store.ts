@@ -10,7 +10,7 @@ import { expiresAt } from "../frame/ttl.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { faultOf } from "./fault.ts";
 import { entryOf, Feed } from "./feed.ts";
-import { Frames, type NewRow } from "./frames.ts";
+import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
 import { lockStore } from "./lock.ts";
 import { Pages } from "./pages.ts";
 import { type Part, read } from "./reader.ts";
@@ -38,8 +38,6 @@ const COLLECT_COUNT_MAX = 100;
 const CONTENT_LEASE_MS = 60 * 60 * 1000;
 // Ids of ephemeral frames are noted ahead by this much, so that not each of them costs a commit.
 const ID_RESERVE_MS = 1_000;
-// Later ids would hold up the clock of the whole store, for every new id lies above them.
-const IMPORT_FUTURE_MS_MAX = 60_000;
 
 /** Opens the store in a directory, which is made if it is not there (0700), and locks it. */
 export function openStore(dir: string, options: StoreOptions = {}): Store {
@@ -275,6 +273,11 @@ export class Store {
     }
   }
 
+  /** How many readers follow. */
+  get followers(): number {
+    return this.#feed.followers;
+  }
+
   /** Lets followers take what they have not seen, and ends their reads. */
   endFollowing(): void {
     this.#feed.close();
@@ -289,12 +292,4 @@ export class Store {
     this.#db.close();
     this.#unlock();
   }
-}
-
-function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
-  if (ttl?.kind === "ephemeral")
-    throw new XsError("invalid", `frame ${id} is ephemeral, and such frames are never stored`);
-  if (timeOf(id) <= nowMs + IMPORT_FUTURE_MS_MAX) return;
-  const ahead = new Date(timeOf(id)).toISOString();
-  throw new XsError("invalid", `id ${id} is from the future (${ahead}): every new id would have to lie above it`);
 }

@@ -39,7 +39,7 @@ async function run(store: Store, clock: { ms: number }, random: () => number): P
       all.add(id);
     }
   };
-  for (let step = 0; step < 120; step++) {
+  for (let step = 0; step < 80; step++) {
     clock.ms += times(15);
     const dice = random();
     if (dice < 0.35) await append(1 + times(40));
@@ -48,10 +48,13 @@ async function run(store: Store, clock: { ms: number }, random: () => number): P
     else if (dice < 0.75 && watched.length < 12) {
       const isNew = random() < 0.4;
       const before = new Set(isNew ? all : []);
-      watched.push({ follower: startReading(store, isNew ? { new: "" } : { topic: "t.*" }, idAlone), before, isNew });
+      const follower = startReading(store, isNew ? { new: "" } : { topic: "t.*" }, idAlone);
+      // Held at once, it stands in its history while more comes.
+      if (random() < 0.6) follower.hold();
+      watched.push({ follower, before, isNew });
     } else {
       for (const { follower } of watched) {
-        if (random() < 0.5) follower.hold();
+        if (random() < 0.7) follower.hold();
         else follower.resume();
       }
       await Bun.sleep(0);
