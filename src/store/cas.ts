@@ -1,33 +1,11 @@
 // Content-addressed storage. Small content lives in the database and commits with its frame; larger content is a file
 // under cas/, on disk before its frame commits. Only this file knows where the line is.
-//
-//   <store>/cas/7f/8c3e...   the content whose SHA-256 begins with 7f, in hex
-//   <store>/cas/tmp/<n>      content on its way in
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-} from "node:fs";
-import { open } from "node:fs/promises";
-import { join } from "node:path";
 import type { Database } from "bun:sqlite";
-import { XsError } from "../error.ts";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
+import { ContentFiles, corrupt } from "./content-files.ts";
 
 // Up to here a row and its share of one group commit are cheaper than a file with two fsyncs of its own.
 const INLINE_BYTES_MAX = 64 * 1024;
-// Each chunk of an upload is garbage once it is written, which the collector learns of late: left alone, an upload of 2 GB
-// raised the server's memory by 65 MB, and by 40 MB when it is told after each 32 MB.
-const GARBAGE_BYTES_MAX = 32 * 1024 * 1024;
-// What one read of a file holds in memory.
-const READ_BYTES = 256 * 1024;
-
 /** Content that is on its way: hashed, and where it is large on disk already. `release` once its frame is decided. */
 export type StoredContent = {
   readonly hash: Hash;
@@ -45,26 +23,16 @@ export type Content = {
 
 type Row = { content_id: number; size: number; digest: Uint8Array; data: Uint8Array | null };
 
-/** The path of a content file below `cas/`. */
-export function contentPath(dir: string, hash: Hash): string {
-  const hex = digestOf(hash).toString("hex");
-  return join(dir, "cas", hex.slice(0, 2), hex.slice(2));
-}
-
 const prefixOf = (digest: Buffer): number => digest.readUIntBE(0, 6);
 
 export class Cas {
-  readonly #dir: string;
+  readonly #files: ContentFiles;
   readonly #sql;
   // Content that a request holds: the collector leaves it alone. Counted, for two requests may hold the same.
   readonly #held = new Map<Hash, number>();
-  #temporary = 0;
 
   constructor(dir: string, db: Database) {
-    this.#dir = dir;
-    mkdirSync(this.#temporaryDir, { recursive: true, mode: 0o700 });
-    // Nobody else writes here while the store's lock is held, so what is left is from a crash.
-    for (const name of readdirSync(this.#temporaryDir)) unlinkSync(join(this.#temporaryDir, name));
+    this.#files = new ContentFiles(dir);
     this.#sql = {
       candidates: db.prepare<{ content_id: number; digest: Uint8Array }, [number]>(
         "SELECT content_id, digest FROM content WHERE prefix = ?",
@@ -87,10 +55,6 @@ export class Cas {
     };
   }
 
-  get #temporaryDir(): string {
-    return join(this.#dir, "cas", "tmp");
-  }
-
   /**
    * Takes content in, hashing it as it comes; null for no bytes at all. The memory it needs does not depend on the size.
    * Content above the line is durable when this returns; smaller content becomes so with the frame's commit.
@@ -102,7 +66,9 @@ export class Cas {
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
       small.push(next.value);
       size += next.value.length;
-      if (size > INLINE_BYTES_MAX) return this.#takeFile(small, chunks);
+      if (size > INLINE_BYTES_MAX) {
+        return { data: null, ...(await this.#files.write(small, chunks, (hash) => this.#hold(hash))) };
+      }
     }
     return size === 0 ? null : this.takeBytes(small.length === 1 && small[0] ? small[0] : Buffer.concat(small));
   }
@@ -115,56 +81,6 @@ export class Cas {
 
   /** Whether content of this size may be given to `takeBytes`. */
   static isSmall = (size: number): boolean => size <= INLINE_BYTES_MAX;
-
-  async #takeFile(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): Promise<StoredContent> {
-    const temporary = join(this.#temporaryDir, String(++this.#temporary));
-    const file = await open(
-      temporary,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
-    const hasher = new Bun.CryptoHasher("sha256");
-    let release: (() => void) | undefined;
-    let [size, garbage] = [0, 0];
-    try {
-      const write = async (chunk: Uint8Array): Promise<void> => {
-        hasher.update(chunk);
-        size += chunk.length;
-        garbage += chunk.length;
-        if (garbage > GARBAGE_BYTES_MAX) {
-          garbage = 0;
-          Bun.gc(true);
-        }
-        // A write may be short without an error when the disk fills up; the next one then says ENOSPC.
-        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
-      };
-      for (const chunk of first) await write(chunk);
-      for (let next = await rest.next(); !next.done; next = await rest.next()) await write(next.value);
-      await file.sync();
-      await file.close();
-      const hash = hashOf(hasher.digest());
-      release = this.#hold(hash);
-      this.#moveIntoPlace(temporary, hash);
-      return { hash, size, data: null, release };
-    } catch (error) {
-      release?.();
-      await file.close().catch(() => undefined);
-      // Once it has been renamed it is gone from here; the error to tell is the first one.
-      rmSync(temporary, { force: true });
-      // Lets go of the body, so that its sender is answered instead of waiting to be read.
-      void rest.return?.();
-      throw error;
-    }
-  }
-
-  #moveIntoPlace(temporary: string, hash: Hash): void {
-    const path = contentPath(this.#dir, hash);
-    const shard = join(path, "..");
-    if (mkdirSync(shard, { recursive: true, mode: 0o700 }) !== undefined) syncDirectory(join(shard, ".."));
-    // A file of this name can only be this content, or a damaged copy that this one mends.
-    renameSync(temporary, path);
-    syncDirectory(shard);
-  }
 
   #hold(hash: Hash): () => void {
     this.#held.set(hash, (this.#held.get(hash) ?? 0) + 1);
@@ -237,12 +153,7 @@ export class Cas {
 
   #unlink(hash: Hash): void {
     // An upload of the same content may have come in since: then the file is its.
-    if (this.#held.has(hash)) return;
-    try {
-      unlinkSync(contentPath(this.#dir, hash));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+    if (!this.#held.has(hash)) this.#files.remove(hash);
   }
 
   /** Opens stored content; null when there is none. Small content is checked against its hash here and now. */
@@ -251,7 +162,7 @@ export class Cas {
     const row = contentId === null ? null : this.#sql.row.get(contentId);
     if (row === null) return null;
     const { data } = row;
-    if (data === null) return { size: row.size, read: (start, end) => this.#readFile(hash, row.size, start, end) };
+    if (data === null) return { size: row.size, read: (start, end) => this.#files.read(hash, row.size, start, end) };
     if (hashOf(new Bun.CryptoHasher("sha256").update(data).digest()) !== hash) throw corrupt(hash);
     return {
       size: data.length,
@@ -259,46 +170,5 @@ export class Cas {
         yield data.subarray(start, end);
       },
     };
-  }
-
-  // The last bytes are held back until the whole is known to be right: a corrupt file is cut short, never served as good.
-  async *#readFile(hash: Hash, size: number, start: number, end: number): AsyncGenerator<Uint8Array> {
-    const file = await open(contentPath(this.#dir, hash), constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
-      throw error.code === "ENOENT" ? missing(hash) : error;
-    });
-    try {
-      const hasher = new Bun.CryptoHasher("sha256");
-      let held: Uint8Array | null = null;
-      let at = 0;
-      for (;;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES, at);
-        if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        hasher.update(chunk);
-        const wanted = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at));
-        at += bytesRead;
-        if (wanted.length === 0) continue;
-        if (held !== null) yield held;
-        held = wanted;
-      }
-      if (at !== size || hashOf(hasher.digest()) !== hash) throw corrupt(hash);
-      if (held !== null) yield held;
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-const corrupt = (hash: Hash): XsError =>
-  new XsError("internal", `content ${hash} is damaged on disk; run: xs check <store>`);
-const missing = (hash: Hash): XsError =>
-  new XsError("internal", `content ${hash} is missing on disk; run: xs check <store>`);
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
