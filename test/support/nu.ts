@@ -8,7 +8,7 @@ export const MODULE = resolve(import.meta.dir, "../../xs.nu");
 /** The program itself: the npm package's `nu` is a script of Node that costs a start of its own. */
 export const NU = Bun.resolveSync(
   `@nushell/${process.platform}-${process.arch}/bin/nu`,
-  Bun.resolveSync("nushell/package.json", import.meta.dir),
+  import.meta.resolve("nushell/package.json").replace("file://", ""),
 );
 
 // What every script may use: the message of an error, and whether there was one.
