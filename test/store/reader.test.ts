@@ -27,9 +27,11 @@ describe("a follower", () => {
   test(
     "has its limit over history and live together, whatever the pulse and the markers",
     () =>
-      withStore(async (store) => {
+      withStore(async (store, clock) => {
         const ids = await appendAll(store, ["a", "a"]);
         const follower = startReading(store, { limit: "4", follow: "10" });
+        await follower.until(3);
+        clock.ms += 10;
         await follower.until(4);
         ids.push(...(await appendAll(store, ["a", "a", "a", "a"])));
         await follower.ended;
