@@ -7,7 +7,12 @@ const HASH = "sha256-7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=";
 const ID = "01M8XS5DBWN8W2CJ3F0J9ZPAZR";
 type Json = Record<string, unknown>;
 
-const post = (api: Hono, path: string, body?: string | Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>
+const post = (
+  api: Hono,
+  path: string,
+  body?: string | Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<Response> =>
   Promise.resolve(api.request(path, { method: "POST", ...(body === undefined ? {} : { body }), headers }));
 const json = async (response: Response | Promise<Response>): Promise<Json> => (await (await response).json()) as Json;
 

@@ -1,6 +1,6 @@
 // Nushell: dumps, stores for a while, completion, and what a call costs.
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { withNu } from "../support/nu.ts";
 
@@ -46,6 +46,7 @@ test("an export imports into another store with ids and content, and importing a
 
 test("tmp-spawn gives a new store, answers what the closure answers, and leaves nothing, also when it fails", async () => {
   await withNu(async ({ nu, dir, server }) => {
+    const tmp = emptyDir(dir);
     const { result, failed, address, jobs, store, pid } = await nu<Record<string, unknown>>(
       `
       let result = .tmp-spawn {
@@ -56,26 +57,27 @@ test("tmp-spawn gives a new store, answers what the closure answers, and leaves 
       let store = try { .tmp-spawn { error make {msg: $env.XS_ADDR} } } catch {|error| $error.msg }
       let pid = .tmp-spawn { ps | where name =~ xs or name =~ bun | length }
       {result: $result, failed: $failed, address: $env.XS_ADDR, jobs: (job list | length), store: $store, pid: $pid}`,
-      { TMPDIR: dir },
+      { TMPDIR: tmp },
     );
     expect(result).toMatchObject({ topics: ["xs.start", "greeting"], content: "hello" });
-    expect((result as { store: string }).store).toStartWith(dir);
+    expect((result as { store: string }).store).toStartWith(tmp);
     expect(failed).toBe("the closure failed");
     expect(address).toBe(server.addr);
     expect(jobs).toBe(0);
     expect(existsSync(store as string)).toBe(false);
     expect(pid).toBeGreaterThan(0);
-    expect(readdirSync(dir)).toEqual(["xs"]);
+    expect(readdirSync(tmp)).toEqual([]);
   });
 });
 
 test("tmp-spawn says why a server does not start", async () => {
   await withNu(async ({ nu, dir }) => {
-    expect(await nu(`fault { .tmp-spawn { 1 } }`, { XS_BIN: "/bin/false", TMPDIR: dir })).toContain("the server ended");
-    expect(await nu(`fault { .tmp-spawn { 1 } }`, { XS_BIN: "/no/such/xs", TMPDIR: dir })).toContain(
+    const tmp = emptyDir(dir);
+    expect(await nu(`fault { .tmp-spawn { 1 } }`, { XS_BIN: "/bin/false", TMPDIR: tmp })).toContain("the server ended");
+    expect(await nu(`fault { .tmp-spawn { 1 } }`, { XS_BIN: "/no/such/xs", TMPDIR: tmp })).toContain(
       "the server ended",
     );
-    expect(readdirSync(dir)).toEqual(["xs"]);
+    expect(readdirSync(tmp)).toEqual([]);
   });
 });
 
@@ -116,3 +118,9 @@ test("a call to a local store is much cheaper than starting a client", async () 
     expect(client / call).toBeGreaterThan(3);
   });
 });
+
+function emptyDir(parent: string): string {
+  const path = join(parent, "tmp");
+  mkdirSync(path);
+  return path;
+}
