@@ -73,7 +73,7 @@ export def .cat [
     topic: (if ($topic | describe) =~ '^list' { $topic | str join "," } else { $topic })
     with-timestamp: $is_dated
   }
-  read-frames (local-socket) $"/(query $options)" [cat (address)] $options
+  read-frames (local-socket) $options
 }
 
 # Print content: text where it is text, binary otherwise. Takes a hash or a frame; one without content gives nothing.
@@ -101,8 +101,14 @@ export def .head [
   --follow (-f) # that frame, xs.threshold, and then frames as they are appended
   --with-timestamp # add the frame's time, from its id, as a datetime
 ]: nothing -> any {
-  let options = {follow: $follow, with-timestamp: $with_timestamp}
-  read-newest (local-socket) $"/head/($topic | url encode --all)(query $options)" [head (address) $topic] $options
+  let options = {with-timestamp: $with_timestamp}
+  if not $follow {
+    read-newest (local-socket) $"/head/($topic | url encode --all)" [head (address) $topic] $options
+  } else if $topic =~ '[*,]' {
+    fail invalid $"($topic | to json) is not a topic: a head has one topic; .last takes several"
+  } else {
+    read-frames (local-socket) {follow: true, last: 1, topic: $topic, ...$options}
+  }
 }
 
 # The newest frame as a record, or the n newest as a table. Without a topic: of all. Nothing when there is none.
@@ -119,10 +125,13 @@ export def .last [
   if $is_count and $n != null { fail invalid $"($topic) is not a topic: it begins with a letter or _" }
   let count = (if $is_count { $topic } else { $n }) | default 1
   let topics = if $is_count or $topic == null { "*" } else { $topic }
-  let options = {follow: $follow, with-timestamp: $with_timestamp}
-  let path = $"/last/($topics | url encode --all)(query {last: $count, ...$options})"
-  let args = [last (address) $topics $"($count)"]
-  if $count == 1 { read-newest (local-socket) $path $args $options } else { read-frames (local-socket) $path $args $options }
+  if $count < 1 { fail invalid $"last: ($count) is not a whole number of at least 1" }
+  let options = {with-timestamp: $with_timestamp}
+  if $follow or $count > 1 {
+    read-frames (local-socket) {follow: $follow, last: $count, topic: $topics, ...$options}
+  } else {
+    read-newest (local-socket) $"/last/($topics | url encode --all)" [last (address) $topics] $options
+  }
 }
 
 # The frame with this id; an error when there is none.
@@ -349,16 +358,25 @@ def read-content [socket: any, hash: string]: nothing -> any {
   }
 }
 
-def read-frames [socket: any, path: string, args: list<string>, options: record]: nothing -> any {
-  if $socket != null { stream-local $socket $path | answer } else { ^(binary) ...$args ...(flags $options) } | to-frames $options.with-timestamp
+def read-frames [socket: any, options: record]: nothing -> any {
+  if $socket != null {
+    stream-local $socket $"/(query $options)" | answer
+  } else if $options.follow {
+    # Nobody sees how a process ended whose output is a stream. So the same is asked first in a way that ends.
+    let checked = $options | reject --optional pulse | merge {follow: false, limit: 0}
+    "" | client cat (address) ...(flags $checked) | ignore
+    ^(binary) cat (address) ...(flags $options)
+  } else {
+    "" | client cat (address) ...(flags $options)
+  } | to-frames $options.with-timestamp
 }
 
 def read-newest [socket: any, path: string, args: list<string>, options: record]: nothing -> any {
-  if $options.follow {
-    read-frames $socket $path $args $options
+  if $socket != null {
+    get-local $socket $"($path)(query $options)" | answer --or-nothing
   } else {
-    if $socket != null { get-local $socket $path | answer --or-nothing } else { "" | client --or-nothing ...$args ...(flags $options) } | to-frame $options.with-timestamp
-  }
+    "" | client --or-nothing ...$args ...(flags $options)
+  } | to-frame $options.with-timestamp
 }
 
 def get-frame [socket: any, path: string, args: list<string>, options: record]: nothing -> any {

@@ -74,6 +74,10 @@ test("a store at HOST:PORT or a URL answers every command as a local one does", 
         (fault { .get $frame.id } | str replace $frame.id ID)
         (fault { .append 1bad })
         (fault { .append t --ttl soon })
+        (fault { .cat --after abc })
+        (fault { .cat -f --after abc })
+        (fault { .last "a b" 2 })
+        (fault { .last "a b" -f })
       ]`;
     const clear = ".cat | .remove";
     const local = await nu<unknown[]>(`${clear}\n${script}`);
@@ -81,7 +85,20 @@ test("a store at HOST:PORT or a URL answers every command as a local one does", 
     expect(remote).toEqual(local);
     expect(await nu(".append u | get topic", { XS_ADDR: `:${port}` })).toBe("u");
     expect(await nu(".append u | get topic", { XS_ADDR: `http://localhost:${port}/` })).toBe("u");
-    expect(await nu("fault { .append u }", { XS_ADDR: "127.0.0.1:1" })).toContain("127.0.0.1:1");
+    const acts = [
+      ".append t",
+      ".cat",
+      ".cat -f",
+      ".last",
+      ".last 2",
+      ".last -f",
+      ".head t -f",
+      ".cas-post",
+      ".rm (.id)",
+    ];
+    expect(await nu(`[${acts.map((act) => `(fault { ${act} })`).join("\n")}]`, { XS_ADDR: "127.0.0.1:1" })).toEqual(
+      acts.map(() => "no server answers at 127.0.0.1:1"),
+    );
   });
 });
 

@@ -111,7 +111,7 @@ test("last is a record for one frame, a table for more, and nothing when there i
           none_of_many: (.last nothing.here 2)
           head: (.head t.a | .cas)
           no_head: (.head nothing.here)
-          faults: [(fault { .last 0 }) (fault { .last 3 3 }) (fault { .last "a b" })]
+          faults: [(fault { .last 0 }) (fault { .last 3 3 }) (fault { .last "a b" }) (fault { .head t.* -f })]
         }`),
     ).toEqual({
       all: "t.b",
@@ -126,9 +126,10 @@ test("last is a record for one frame, a table for more, and nothing when there i
       head: "4",
       no_head: null,
       faults: [
-        'last: "0" is not a whole number of at least 1',
+        "last: 0 is not a whole number of at least 1",
         "3 is not a topic: it begins with a letter or _",
         expect.stringContaining('topic: "a b" is neither a topic'),
+        '"t.*" is not a topic: a head has one topic; .last takes several',
       ],
     });
   });
