@@ -127,6 +127,8 @@ export class Client {
       // A store is asked for what it has, not for what a proxy would make of it.
       redirect: "error",
       keepalive: false,
+      // A follower may hear nothing for days, and an upload may come from a slow command; the default ends them after 5 minutes.
+      timeout: false,
       ...(unix === null ? {} : { unix }),
     };
     const response = await fetch(`${base}${path}`, init).catch((error: Error & { code?: string }) => {

@@ -23,6 +23,7 @@ import {
   type LineFormat,
   META_HEADER,
   NDJSON_TYPE,
+  SSE_OPENING,
   SSE_TYPE,
 } from "./wire.ts";
 
@@ -145,8 +146,19 @@ async function* encodeParts(
   format: LineFormat,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for await (const part of store.read(options, signal)) {
-    yield part.kind === "frames" ? encodeFrames(part.bytes, format) : encodeMarker(part.kind, part.id, format);
+  const parts = store.read(options, signal);
+  try {
+    // The read begins here: what is appended once the opening has gone out reaches the reader.
+    let next = parts.next();
+    // A fault is told where it is awaited, which may be after the opening has been taken.
+    next.catch(() => undefined);
+    if (format.kind === "sse" && options.follow !== null) yield SSE_OPENING;
+    for (let { done, value: part } = await next; !done && part; { done, value: part } = await next) {
+      yield part.kind === "frames" ? encodeFrames(part.bytes, format) : encodeMarker(part.kind, part.id, format);
+      next = parts.next();
+    }
+  } finally {
+    await parts.return(undefined);
   }
 }
 

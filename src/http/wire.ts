@@ -63,6 +63,9 @@ export function markerLine(kind: "threshold" | "pulse", id: Id): string {
   return formatFrame({ topic: parseTopic(`xs.${kind}`), id, hash: null, meta: null, ttl: { kind: "ephemeral" } });
 }
 
+/** What an event stream begins with, so that a reader to whom nothing comes yet learns that it is connected. */
+export const SSE_OPENING: Uint8Array = Buffer.from(":\n\n");
+
 /** Frames (NDJSON, each line ended) in the format asked for. */
 export function encodeFrames(ndjson: Uint8Array, format: LineFormat): Uint8Array {
   if (format.kind === "ndjson" && !format.withTimestamp) return ndjson;

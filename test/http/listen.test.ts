@@ -46,11 +46,16 @@ describe("on its socket", () => {
       expect(await (await get(socket, `/cas/${hash}`)).bytes()).toHaveLength(0);
     }));
 
-  test("a follower of nothing is answered at once", () =>
-    withSocket(async (socket) => {
-      const response = await get(socket, "/?follow&new");
+  test("an event stream in which nothing happens yet opens at once, and misses nothing from then on", () =>
+    withSocket(async (socket, store) => {
+      const response = await get(socket, "/?follow&new", { headers: { accept: "text/event-stream" } });
       expect(response.status).toBe(200);
-      await response.body?.cancel();
+      const reader = response.body?.getReader();
+      const next = async (): Promise<string> => Buffer.from((await reader?.read())?.value as Uint8Array).toString();
+      expect(await next()).toBe(":\n\n");
+      const [id] = await appendAll(store, ["a"]);
+      expect(await next()).toStartWith(`id: ${id}\n`);
+      await reader?.cancel();
     }));
 
   test("a follower that leaves is forgotten, one that waits as one that was never read", () =>
@@ -94,7 +99,7 @@ describe("on its socket", () => {
     "a follower to whom nothing comes stays connected",
     () =>
       withSocket(async (socket, store) => {
-        const response = await get(socket, "/?follow&new");
+        const response = await get(socket, "/?follow");
         const reader = response.body?.getReader();
         await eventually("it follows", () => store.followers === 1);
         const beginMs = Date.now();
@@ -104,6 +109,7 @@ describe("on its socket", () => {
           20_000,
         );
         const [id] = await appendAll(store, ["a"]);
+        await reader?.read();
         const { value } = (await reader?.read()) ?? {};
         expect(Buffer.from((value as Uint8Array | undefined) ?? []).toString()).toContain(id ?? "?");
         await reader?.cancel();

@@ -82,7 +82,8 @@ describe("reading", () => {
       const response = await api.request("/?follow=yes&limit=2", { headers: { accept: "text/event-stream" } });
       const whole = response.text();
       await appendAll(store, ["b"]);
-      const [first, threshold, last] = (await whole).split("\n\n");
+      const [opening, first, threshold, last] = (await whole).split("\n\n");
+      expect(opening).toBe(":");
       expect(first).toStartWith("id: ");
       expect(threshold).toMatch(/^data: \{"topic":"xs.threshold".*"ttl":"ephemeral"\}$/);
       expect(last).toStartWith("id: ");
