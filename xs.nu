@@ -320,7 +320,11 @@ def fail [code: string, message: string]: any -> error {
 
 # Runs the binary to its end. Its message becomes the error; exit code 4 (not found) is nothing, as JSON, with --or-nothing.
 def client [--or-nothing, ...args: string]: any -> any {
-  ^(binary) ...$args | complete | client-answer $or_nothing
+  try {
+    ^(binary) ...$args | complete
+  } catch {
+    {exit_code: 1, stderr: $"cannot run (binary): put xs into the PATH, or name it in $env.XS_BIN"}
+  } | client-answer $or_nothing
 }
 
 def client-answer [or_nothing: bool]: record -> any {

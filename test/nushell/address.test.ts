@@ -99,6 +99,9 @@ test("a store at HOST:PORT or a URL answers every command as a local one does", 
     expect(await nu(`[${acts.map((act) => `(fault { ${act} })`).join("\n")}]`, { XS_ADDR: "127.0.0.1:1" })).toEqual(
       acts.map(() => "no server answers at 127.0.0.1:1"),
     );
+    expect(await nu("fault { .cat }", { XS_ADDR: "127.0.0.1:1", XS_BIN: "/no/xs" })).toBe(
+      "cannot run /no/xs: put xs into the PATH, or name it in $env.XS_BIN",
+    );
   });
 });
 
