@@ -611,7 +611,13 @@ def "complete topic" []: nothing -> list<string> {
 }
 
 def "complete topic pattern" []: nothing -> list<string> {
-  let topics = recent-topics
-  let below = $topics | each {|topic| $topic | split row "." | drop | reduce --fold [] {|level, above| $above | append ([($above | last | default null) $level] | compact | str join ".") } } | flatten | uniq | each { $"($in).*" }
-  $topics ++ $below
+  mut patterns = recent-topics
+  for topic in $patterns {
+    mut levels = $topic | split row "." | drop
+    while ($levels | is-not-empty) {
+      $patterns ++= [$"($levels | str join '.').*"]
+      $levels = $levels | drop
+    }
+  }
+  $patterns | uniq
 }
