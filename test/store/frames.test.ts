@@ -196,6 +196,23 @@ describe("an import", () => {
     }));
 });
 
+test("a refused import leaves no trace: neither in the ids to come nor in the paths of its topics", () =>
+  withReopening(async (open, clock) => {
+    let store = open();
+    const [id] = await appendAll(store, ["a"]);
+    const frames = [frameAt(id ?? idAt(0), "x"), frameAt(idAt(clock.ms - 9), "new.topic")];
+    await expect(store.import(frames)).rejects.toThrow("taken");
+    const ahead = idAt(clock.ms + 30_000);
+    await expect(store.import([frameAt(ahead, "new.topic"), frameAt(ahead, "b")])).rejects.toThrow("taken");
+    clock.ms += 1;
+    const [next] = await appendAll(store, ["new.topic"]);
+    expect(timeOf(next ?? idAt(0))).toBe(clock.ms);
+    await store.close();
+    store = open();
+    for (const topic of ["new.topic", "new.*"]) expect(await readIds(store, { topic })).toEqual([next ?? ""]);
+    await store.close();
+  }));
+
 test("a frame that was removed is gone from every surface, and removing it again says that it was not there", () =>
   withStore(async (store) => {
     const [a, b] = await appendAll(store, ["a.x", "a.x"]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Id } from "../../src/frame/id.ts";
+import { eventually } from "../support/eventually.ts";
 import { frameAt, idAt } from "../support/frames.ts";
 import { appendAll, draft, readIds, readTopics, startReading } from "../support/read.ts";
 import { withStore } from "../support/store.ts";
@@ -119,6 +120,23 @@ describe("a follower", () => {
       await follower.stop();
       expect(follower.ids().toSorted()).toEqual([...(await readIds(store)), "threshold"]);
       expect(follower.ids().indexOf(late ?? "")).toBeLessThan(follower.ids().indexOf(imported));
+    }));
+
+  test("gets a frame once that was imported below while it read its history and lagged right after", () =>
+    withStore(async (store, clock) => {
+      await appendAll(store, Array(300).fill("a"));
+      const follower = startReading(store);
+      follower.hold();
+      await follower.until(1);
+      const imported = idAt(clock.ms - 60_000);
+      await store.import([frameAt(imported)]);
+      for (let round = 0; round < 6; round++) await appendAll(store, Array(1_000).fill("a"));
+      follower.resume();
+      await follower.until(6_302);
+      const [last] = await appendAll(store, ["z"]);
+      await eventually("the last frame has come", () => follower.ids().includes(last ?? ""));
+      await follower.stop();
+      expect(follower.ids().toSorted()).toEqual([...(await readIds(store)), "threshold"]);
     }));
 
   test("gets a frame once that was imported between the newest frame and a marker, also when it lags then", () =>
