@@ -100,6 +100,12 @@ export class Client {
     return this.#text("POST", paths.import(), { body, headers: { "content-type": NDJSON_TYPE } });
   }
 
+  /** Topics that begin with a prefix, in order of their names. */
+  async topics({ prefix, limit }: { readonly prefix: string; readonly limit: number }): Promise<string[]> {
+    const query = new URLSearchParams({ prefix, limit: String(limit) });
+    return JSON.parse(await this.#text("GET", `${paths.topics()}?${query}`)) as string[];
+  }
+
   /** The server's version. */
   version(): Promise<string> {
     return this.#text("GET", paths.version());

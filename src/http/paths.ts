@@ -13,6 +13,7 @@ export const PATTERNS = {
   cas: "/cas",
   content: "/cas/:hash{.+}",
   import: "/import",
+  topics: "/topics",
   version: "/version",
 } as const;
 
@@ -27,12 +28,13 @@ export const paths = {
   // Base64 has + and /: both may stand in a path as they are.
   content: (hash: Hash): string => `/cas/${hash}`,
   import: (): string => "/import",
+  topics: (): string => "/topics",
   version: (): string => "/version",
 } as const;
 
 const METHODS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/$/, ["GET"]],
-  [/^\/(version|last|last\/.*|head\/.*|cas\/.+)$/, ["GET"]],
+  [/^\/(version|topics|last|last\/.*|head\/.*|cas\/.+)$/, ["GET"]],
   [/^\/(append\/.*|cas|import)$/, ["POST"]],
   [/^\/[0-9A-Za-z]{26}$/, ["GET", "DELETE"]],
 ];

@@ -28,6 +28,8 @@ import {
 } from "./wire.ts";
 
 const JSON_TYPE = "application/json";
+// Topics in one answer, however many are asked for.
+const TOPICS_MAX = 10_000;
 
 /** The API of a store. */
 export function routes(store: Store): Hono {
@@ -37,6 +39,12 @@ export function routes(store: Store): Hono {
     const isSse = c.req.header("accept")?.includes(SSE_TYPE) ?? false;
     const options = decodeReadQuery(queryOf(c), isSse ? (c.req.header("last-event-id") ?? null) : null);
     return readResponse(store, options, isSse, c.req.raw.signal);
+  });
+
+  app.get(PATTERNS.topics, (c) => {
+    const query = queryOf(c);
+    const limit = parseCount("limit", query.get("limit") ?? undefined, 1) ?? TOPICS_MAX;
+    return json(JSON.stringify(store.topics(query.get("prefix") ?? "", Math.min(limit, TOPICS_MAX))));
   });
 
   app.get(PATTERNS.version, () => json(JSON.stringify({ version: pkg.version })));

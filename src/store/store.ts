@@ -16,6 +16,7 @@ import { Pages } from "./pages.ts";
 import { type Part, read } from "./reader.ts";
 import { Retention } from "./retention.ts";
 import { openDatabase } from "./schema.ts";
+import { listTopics } from "./topics.ts";
 import { type Batch, type Fsync, Writer } from "./writer.ts";
 
 export type StoreOptions = {
@@ -180,6 +181,9 @@ export class Store {
     const pos = this.#frames.find(id);
     return pos === null ? null : this.#frames.lineAt(pos, this.#now());
   }
+
+  /** At most `limit` topics that have frames and begin with a prefix, in order of their names. */
+  readonly topics = (prefix: string, limit: number): string[] => listTopics(this.#db, prefix, limit);
 
   /** Reads frames and markers until the end that the options set, or until the signal aborts. */
   read(options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
