@@ -11,10 +11,14 @@ import { WITH_TIMESTAMP } from "./read-flags.ts";
 export default command({
   name: "append",
   summary: "append an event, with stdin as its content",
-  positionals: { addr: ADDRESS, topic: { description: "such as game.move" } },
+  positionals: { addr: ADDRESS, topic: { description: "such as game.move", complete: "topic" } },
   flags: {
     meta: { alias: "m", value: "json", description: "any JSON value; it comes back as it was given" },
-    ttl: { value: "ttl", description: "forever (default), ephemeral, time:<ms> or last:<n>" },
+    ttl: {
+      value: "ttl",
+      description: "forever (default), ephemeral, time:<ms> or last:<n>",
+      complete: ["forever", "ephemeral", "time:", "last:"],
+    },
     ...WITH_TIMESTAMP,
   },
   examples: [

@@ -3,18 +3,29 @@ import { type ArgsDef, parseArgs } from "citty";
 import { type ErrorCode, invalid, quote, XsError } from "../error.ts";
 import { writeErr } from "./output.ts";
 
+/** What a shell may offer in the place of a value: names of a kind, or these words. */
+export type Completion = "store" | "directory" | "topic" | "topics" | "command" | readonly string[];
+
 /** A flag; one with a value takes it from `--name value` or `--name=value`. */
 export type Flag = {
   readonly description: string;
   readonly alias?: string;
   /** What stands for the value in the help; a flag without it is a switch. */
   readonly value?: string;
+  readonly complete?: Completion;
 };
 
-export type Positional = { readonly description: string; readonly optional?: true };
+export type Positional = {
+  readonly description: string;
+  readonly optional?: true;
+  readonly complete?: Completion;
+};
 
 /** The argument that almost every command begins with. */
-export const ADDRESS = { description: "a store directory, a socket, :PORT, HOST:PORT or a URL" } as const;
+export const ADDRESS = {
+  description: "a store directory, a socket, :PORT, HOST:PORT or a URL",
+  complete: "store",
+} as const;
 
 type Flags = Readonly<Record<string, Flag>>;
 type Positionals = Readonly<Record<string, Positional>>;

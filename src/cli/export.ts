@@ -8,7 +8,7 @@ import { showProgress } from "./progress.ts";
 export default command({
   name: "export",
   summary: "write all frames and their content into a directory",
-  positionals: { addr: ADDRESS, dir: { description: "a directory that is new or empty" } },
+  positionals: { addr: ADDRESS, dir: { description: "a directory that is new or empty", complete: "directory" } },
   flags: {},
   examples: [["xs export ./store ./dump", "writes ./dump/frames.jsonl and ./dump/cas/"]],
   notes: ["Exit code 1 when the store could not give some content; stderr names it."],

@@ -8,7 +8,7 @@ import { FOLLOW_FLAG, readOptionsOf, WITH_TIMESTAMP } from "./read-flags.ts";
 export default command({
   name: "head",
   summary: "print the newest frame of a topic",
-  positionals: { addr: ADDRESS, topic: { description: "the topic" } },
+  positionals: { addr: ADDRESS, topic: { description: "the topic", complete: "topic" } },
   flags: { follow: FOLLOW_FLAG, ...WITH_TIMESTAMP },
   examples: [["xs head ./store notes", "the newest note"]],
   notes: ["Exit code 4 when the topic has no frame."],

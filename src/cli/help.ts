@@ -1,35 +1,16 @@
-// xs help: what there is, and how each command is used; the man page and the completions come from the same definitions.
-import { invalid, quote } from "../error.ts";
-import { type Command, command } from "./command.ts";
-import { writeOut } from "./output.ts";
-import { COMMANDS, loadCommand } from "./table.ts";
+// Help texts: what there is, and how each command is used.
+import type { Command } from "./command.ts";
 
-const EXIT_CODES = "0 done, 1 failed, 2 wrong usage, 3 cannot reach the store, 4 not found, 5 conflict";
-
-const help: Command = command({
-  name: "help",
-  summary: "print this, or the help of a command",
-  positionals: { command: { description: "a command", optional: true } },
-  flags: {},
-  examples: [["xs help append", "how to append"]],
-  async run({ command: name }): Promise<void> {
-    if (name === undefined) return writeOut(await overview());
-    if (name === "help") return writeOut(usageOf(help));
-    if (!Object.hasOwn(COMMANDS, name)) throw invalid(`there is no command ${quote(name)}; see: xs help`);
-    writeOut(usageOf(await loadCommand(name)));
-  },
-});
-
-export default help;
+/** What the exit codes mean, for the help and the man page. */
+export const EXIT_CODES = "0 done, 1 failed, 2 wrong usage, 3 cannot reach the store, 4 not found, 5 conflict";
 
 /** The list of commands. */
-export async function overview(): Promise<string> {
-  const commands = await Promise.all(Object.keys(COMMANDS).map(loadCommand));
+export function overview(commands: readonly Command[]): string {
   return [
     "xs - an event stream store for personal, local-first use\n",
     "Usage: xs <command> <addr> ...\n",
     "Commands:",
-    ...table([...commands, help].map(({ name, summary }) => [name, summary])),
+    ...table(commands.map(({ name, summary }) => [name, summary])),
     "",
     "<addr> is a store directory, a socket, :PORT, HOST:PORT or a URL.",
     `Exit codes: ${EXIT_CODES}.`,
@@ -38,14 +19,17 @@ export async function overview(): Promise<string> {
   ].join("\n");
 }
 
+/** A command line in general: what a command takes, in order. */
+export function synopsis({ name, positionals, flags }: Pick<Command, "name" | "positionals" | "flags">): string {
+  const words = Object.entries(positionals).map(([word, { optional }]) => (optional ? `[${word}]` : `<${word}>`));
+  return ["xs", name, ...words, ...(Object.keys(flags).length > 0 ? ["[flags]"] : [])].join(" ");
+}
+
 /** The help of one command. */
 export function usageOf({ name, summary, positionals, flags, examples, notes }: Command): string {
-  const words = Object.entries(positionals).map(([word, { optional }]) => (optional ? `[${word}]` : `<${word}>`));
+  const words = Object.keys(positionals);
   const hasFlags = Object.keys(flags).length > 0;
-  const sections = [
-    `xs ${name}: ${summary}\n`,
-    `Usage: xs ${[name, ...words, ...(hasFlags ? ["[flags]"] : [])].join(" ")}\n`,
-  ];
+  const sections = [`xs ${name}: ${summary}\n`, `Usage: ${synopsis({ name, positionals, flags })}\n`];
   if (words.length > 0) {
     sections.push("Arguments:", ...table(Object.entries(positionals).map(([word, p]) => [word, p.description])), "");
   }

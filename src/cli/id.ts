@@ -9,7 +9,7 @@ export default command({
   name: "id",
   summary: "print a new id, or take one apart (unpack) or together (pack)",
   positionals: {
-    action: { description: "unpack or pack; without it, a new id", optional: true },
+    action: { description: "unpack or pack; without it, a new id", optional: true, complete: ["unpack", "pack"] },
     value: { description: "an id, or its parts as JSON; from stdin without it", optional: true },
   },
   flags: {},

@@ -12,7 +12,7 @@ export default command({
   summary: "import frames, ids kept, from a dump directory or as lines of JSON from stdin",
   positionals: {
     addr: ADDRESS,
-    dir: { description: "a directory that xs export wrote; stdin without it", optional: true },
+    dir: { description: "a directory that xs export wrote; stdin without it", optional: true, complete: "directory" },
   },
   flags: {
     reid: { description: "convert a dump of the original xs: its ids become ULIDs, the old ones go into meta" },

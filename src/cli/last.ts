@@ -10,7 +10,11 @@ export default command({
   summary: "print the newest frames",
   positionals: {
     addr: ADDRESS,
-    topic: { description: "a topic, all below one (a.*), *, or a comma list; all topics without it", optional: true },
+    topic: {
+      description: "a topic, all below one (a.*), *, or a comma list; all topics without it",
+      optional: true,
+      complete: "topics",
+    },
     n: { description: "how many; 1 without it", optional: true },
   },
   flags: { follow: FOLLOW_FLAG, ...WITH_TIMESTAMP },

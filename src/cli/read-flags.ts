@@ -17,7 +17,12 @@ export const READ_FLAGS = {
   from: { value: "id", description: "start at this id" },
   limit: { value: "n", description: "at most n frames, of history and live together; then end" },
   last: { value: "n", description: "the n newest frames" },
-  topic: { alias: "T", value: "topics", description: "a topic, all below one (a.*), *, or a comma list of these" },
+  topic: {
+    alias: "T",
+    value: "topics",
+    description: "a topic, all below one (a.*), *, or a comma list of these",
+    complete: "topics",
+  },
   ...WITH_TIMESTAMP,
 } as const;
 

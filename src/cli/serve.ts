@@ -14,9 +14,13 @@ const EXIT_INTERRUPTED = 130;
 export default command({
   name: "serve",
   summary: "serve a store",
-  positionals: { path: { description: "the store's directory; it is made if it is not there" } },
+  positionals: { path: { description: "the store's directory; it is made if it is not there", complete: "directory" } },
   flags: {
-    fsync: { value: "mode", description: "always (default), interval:<ms> or never: when an append reaches the disk" },
+    fsync: {
+      value: "mode",
+      description: "always (default), interval:<ms> or never: when an append reaches the disk",
+      complete: ["always", "interval:", "never"],
+    },
     quiet: { alias: "q", description: "do not print a line a frame" },
   },
   examples: [
