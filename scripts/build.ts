@@ -20,7 +20,8 @@ export async function buildBinary({ outfile, commit, cross }: BuildOptions): Pro
   mkdirSync(dir, { recursive: true });
   try {
     const result = await Bun.build({
-      entrypoints: [join(import.meta.dir, "../src/main.ts")],
+      // A worker is found in the binary only where it is an entrypoint of its own.
+      entrypoints: ["main.ts", "store/background-worker.ts"].map((file) => join(import.meta.dir, "../src", file)),
       root: join(import.meta.dir, "../src"),
       minify: true,
       // Commands are loaded when they are asked for; without splitting they would all be parsed at every start.

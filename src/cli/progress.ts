@@ -6,14 +6,14 @@ import { writeErr } from "./output.ts";
 const SHOW_MS = 100;
 
 /** A function that shows a count on stderr, and one that clears the line in the end. */
-export function showProgress(what: string): { progress: (done: number) => void; clear: () => void } {
+export function showProgress(what: string): { progress: (done: number, unit?: string) => void; clear: () => void } {
   if (!isatty(2)) return { progress: () => undefined, clear: () => undefined };
   let shownAt = 0;
   return {
-    progress: (done) => {
+    progress: (done, unit = "frames") => {
       if (Date.now() - shownAt < SHOW_MS) return;
       shownAt = Date.now();
-      writeErr(`\r\x1b[K${what}: ${done.toLocaleString("en")} frames`);
+      writeErr(`\r\x1b[K${what}: ${done.toLocaleString("en")} ${unit}`);
     },
     clear: () => writeErr("\r\x1b[K"),
   };

@@ -11,7 +11,7 @@ import { formatTtl, type Ttl } from "../frame/ttl.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { paths } from "./paths.ts";
 import { errorOf } from "./status.ts";
-import { encodeMeta, encodeReadQuery, META_HEADER, NDJSON_TYPE, SSE_TYPE } from "./wire.ts";
+import { encodeMeta, encodeReadQuery, META_HEADER, NDJSON_TYPE, SIZE_HEADER, SSE_TYPE } from "./wire.ts";
 
 /** A body to send: bytes, a file, or a stream that is sent as it comes. */
 export type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | string | null;
@@ -109,6 +109,27 @@ export class Client {
   /** The server's version. */
   version(): Promise<string> {
     return this.#text("GET", paths.version());
+  }
+
+  /** How the store is and what is in it, as JSON; `top` topics are listed. */
+  stat(top: number | undefined): Promise<string> {
+    return this.#text("GET", paths.stat(top));
+  }
+
+  /** Removes what nobody needs, or only looks; answers counts as JSON. */
+  gc(isDry: boolean): Promise<string> {
+    return this.#text("POST", paths.gc(isDry));
+  }
+
+  /**
+   * A copy of the database. Until its stream is cancelled, no content that it refers to is collected; so the stream stays
+   * open when its `size` bytes have come.
+   */
+  async backup(): Promise<{ readonly size: number; readonly body: ReadableStream<Uint8Array> }> {
+    const response = await this.#send("GET", paths.backup());
+    const size = Number(response.headers.get(SIZE_HEADER));
+    if (response.body === null || !(size > 0)) throw new XsError("internal", "the server sent no copy");
+    return { size, body: response.body };
   }
 
   async #text(

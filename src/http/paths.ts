@@ -15,6 +15,11 @@ export const PATTERNS = {
   import: "/import",
   topics: "/topics",
   version: "/version",
+  health: "/health",
+  stat: "/stat",
+  metrics: "/metrics",
+  gc: "/gc",
+  backup: "/backup",
 } as const;
 
 export const paths = {
@@ -30,12 +35,15 @@ export const paths = {
   import: (): string => "/import",
   topics: (): string => "/topics",
   version: (): string => "/version",
+  stat: (top: number | undefined): string => (top === undefined ? "/stat" : `/stat?top=${top}`),
+  gc: (isDry: boolean): string => (isDry ? "/gc?dry-run" : "/gc"),
+  backup: (): string => "/backup?hold",
 } as const;
 
 const METHODS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/$/, ["GET"]],
-  [/^\/(version|topics|last|last\/.*|head\/.*|cas\/.+)$/, ["GET"]],
-  [/^\/(append\/.*|cas|import)$/, ["POST"]],
+  [/^\/(version|topics|health|stat|metrics|backup|last|last\/.*|head\/.*|cas\/.+)$/, ["GET"]],
+  [/^\/(append\/.*|cas|import|gc)$/, ["POST"]],
   [/^\/[0-9A-Za-z]{26}$/, ["GET", "DELETE"]],
 ];
 

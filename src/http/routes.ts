@@ -11,6 +11,7 @@ import { FOREVER, parseTtl } from "../frame/ttl.ts";
 import { Cas, type StoredContent } from "../store/cas.ts";
 import type { Store } from "../store/store.ts";
 import { pulledBody, requestBytes, requestChunks } from "./body.ts";
+import { addCareRoutes } from "./care-routes.ts";
 import { importBody } from "./import.ts";
 import { methodsOf, PATTERNS } from "./paths.ts";
 import { parseRange } from "./range.ts";
@@ -82,6 +83,8 @@ export function routes(store: Store): Hono {
     const isJson = c.req.header("content-type")?.split(";")[0]?.trim() === JSON_TYPE;
     return json(await importBody(store, requestChunks(c.req.raw), isJson));
   });
+
+  addCareRoutes(app, store.care);
 
   app.get(PATTERNS.frame, (c) => {
     const text = param(c, "id");

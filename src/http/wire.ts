@@ -13,6 +13,8 @@ import {
 import { parseTopic } from "../frame/topic.ts";
 
 export const META_HEADER = "xs-meta";
+/** How many bytes of a copy come, where the answer stays open behind them. */
+export const SIZE_HEADER = "xs-size";
 export const NDJSON_TYPE = "application/x-ndjson";
 export const SSE_TYPE = "text/event-stream";
 

@@ -23,7 +23,8 @@ export type Content = {
 
 type Row = { content_id: number; size: number; digest: Uint8Array; data: Uint8Array | null };
 
-const prefixOf = (digest: Buffer): number => digest.readUIntBE(0, 6);
+/** The first 6 bytes of a digest as an integer: under this number content is found. */
+export const prefixOf = (digest: Buffer): number => digest.readUIntBE(0, 6);
 
 export class Cas {
   readonly #files: ContentFiles;
@@ -42,16 +43,6 @@ export class Cas {
         "INSERT INTO content (prefix, digest, size, data) VALUES (?, ?, ?, ?) RETURNING content_id",
       ),
       mend: db.prepare<null, [Uint8Array, number]>("UPDATE content SET data = ? WHERE content_id = ?"),
-      delete: db.prepare<null, [number]>("DELETE FROM content WHERE content_id = ?"),
-      isReferred: db.prepare<{ n: number }, [number]>("SELECT 1 AS n FROM frame WHERE content_id = ? LIMIT 1"),
-      orphan: db.prepare<null, [number, number]>(
-        // A lease that was given is kept, whoever else has let go of the same content since.
-        "INSERT INTO orphan (content_id, due) VALUES (?, ?) ON CONFLICT DO UPDATE SET due = max(due, excluded.due)",
-      ),
-      adopt: db.prepare<null, [number]>("DELETE FROM orphan WHERE content_id = ?"),
-      due: db.prepare<{ content_id: number }, [number, number]>(
-        "SELECT content_id FROM orphan WHERE due <= ? ORDER BY content_id LIMIT ?",
-      ),
     };
   }
 
@@ -118,42 +109,15 @@ export class Cas {
     return row?.content_id ?? null;
   }
 
-  /** Says that content without a frame may be collected from `dueMs` on, inside the writer's transaction. */
-  leaveUntil(contentId: number, dueMs: number): void {
-    if (this.#sql.isReferred.get(contentId) === null) this.#sql.orphan.run(contentId, dueMs);
+  /** Whether a request holds this content: it is on its way into the store. */
+  isHeld(hash: Hash): boolean {
+    return this.#held.has(hash);
   }
 
-  /** Whether `collect` would find something to look at. */
-  isCollectable(nowMs: number): boolean {
-    return this.#sql.due.get(nowMs, 1) !== null;
-  }
-
-  /**
-   * Collects content whose time has come and that no frame refers to and no request holds, inside the writer's
-   * transaction. Answers how many were looked at and a function that removes the files, for after the commit.
-   */
-  collect(nowMs: number, countMax: number): { seen: number; collected: number; bytes: number; unlink: () => void } {
-    const due = this.#sql.due.all(nowMs, countMax);
-    const files: Hash[] = [];
-    let [collected, bytes] = [0, 0];
-    for (const { content_id: contentId } of due) {
-      const row = this.#sql.row.get(contentId);
-      const hash = row && hashOf(row.digest);
-      if (hash !== null && this.#held.has(hash)) continue;
-      this.#sql.adopt.run(contentId);
-      if (row === null || hash === null || this.#sql.isReferred.get(contentId) !== null) continue;
-      this.#sql.delete.run(contentId);
-      collected++;
-      bytes += row.size;
-      if (row.data === null) files.push(hash);
-    }
-    const unlink = (): void => files.forEach((hash) => this.#unlink(hash));
-    return { seen: due.length, collected, bytes, unlink };
-  }
-
-  #unlink(hash: Hash): void {
+  /** Removes the file of content whose row is gone. */
+  unlink(hash: Hash): void {
     // An upload of the same content may have come in since: then the file is its.
-    if (!this.#held.has(hash)) this.#files.remove(hash);
+    if (!this.isHeld(hash)) this.#files.remove(hash);
   }
 
   /** Opens stored content; null when there is none. Small content is checked against its hash here and now. */

@@ -1,34 +1,16 @@
 // Content files: large content under cas/, written so that a name always means the whole and right content.
-//
-//   <store>/cas/7f/8c3e...   the content whose SHA-256 begins with 7f, in hex
-//   <store>/cas/tmp/<n>      content on its way in
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-} from "node:fs";
+import { constants, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { XsError } from "../error.ts";
-import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
+import { type Hash, hashOf } from "../frame/hash.ts";
+import { casDir, contentPath, syncDirectory, temporaryDir } from "./cas-layout.ts";
 
 // Each chunk of an upload is garbage once it is written, which the collector learns of late: left alone, an upload of 2 GB
 // raised the server's memory by 65 MB, and by 40 MB when it is told after each 32 MB.
 const GARBAGE_BYTES_MAX = 32 * 1024 * 1024;
 // What one read of a file holds in memory.
 const READ_BYTES = 256 * 1024;
-
-/** The path of a content file below `cas/`. */
-export function contentPath(dir: string, hash: Hash): string {
-  const hex = digestOf(hash).toString("hex");
-  return join(dir, "cas", hex.slice(0, 2), hex.slice(2));
-}
 
 /** A content file as it was written: durable under its name. */
 export type WrittenFile = { readonly hash: Hash; readonly size: number };
@@ -40,16 +22,13 @@ export class ContentFiles {
 
   constructor(dir: string) {
     this.#dir = dir;
-    mkdirSync(this.#temporaryDir, { recursive: true, mode: 0o700 });
+    const temporary = temporaryDir(dir);
+    mkdirSync(temporary, { recursive: true, mode: 0o700 });
     // Nobody else writes here while the store's lock is held, so what is left is from a crash.
-    for (const name of readdirSync(this.#temporaryDir)) unlinkSync(join(this.#temporaryDir, name));
+    for (const name of readdirSync(temporary)) unlinkSync(join(temporary, name));
     // Directories that a killed server made may not be on the disk yet.
-    syncDirectory(join(dir, "cas"));
+    syncDirectory(casDir(dir));
     syncDirectory(dir);
-  }
-
-  get #temporaryDir(): string {
-    return join(this.#dir, "cas", "tmp");
   }
 
   /** Writes the chunks as a file under the name of their hash. `hold` is told the hash before the file gets its name. */
@@ -58,7 +37,7 @@ export class ContentFiles {
     rest: AsyncIterator<Uint8Array>,
     hold: (hash: Hash) => () => void,
   ): Promise<WrittenFile & { readonly release: () => void }> {
-    const temporary = join(this.#temporaryDir, String(++this.#temporary));
+    const temporary = join(temporaryDir(this.#dir), String(++this.#temporary));
     const file = await open(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -152,12 +131,3 @@ export const corrupt = (hash: Hash): XsError =>
   new XsError("internal", `content ${hash} is damaged on disk; run: xs check <store>`);
 const missing = (hash: Hash): XsError =>
   new XsError("internal", `content ${hash} is missing on disk; run: xs check <store>`);
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
-}

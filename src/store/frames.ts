@@ -30,7 +30,10 @@ type Placed = { pos: number; id: Id };
 export const sumOf = (line: string): number => Bun.hash.crc32(line);
 
 /** The names under which readers find a topic: itself, and `a.*` for each of its ancestors. */
-const pathNamesOf = (topic: Topic): string[] => [topic, ...ancestorsOf(topic).map((ancestor) => `${ancestor}.*`)];
+export const pathNamesOf = (topic: Topic): string[] => [
+  topic,
+  ...ancestorsOf(topic).map((ancestor) => `${ancestor}.*`),
+];
 
 /** Throws `invalid` for a frame that no import may bring. */
 export function checkMayBeImported({ id, ttl }: Frame, nowMs: number): void {
@@ -66,6 +69,11 @@ export class Frames {
       ),
       path: db.prepare<{ path_id: number }, [string]>("SELECT path_id FROM path WHERE name = ?"),
       addPath: db.prepare<{ path_id: number }, [string]>("INSERT INTO path (name) VALUES (?) RETURNING path_id"),
+      emptyPaths: db.prepare<{ path_id: number; name: string; isEmpty: number }, [number, number]>(
+        `SELECT path_id, name, NOT EXISTS (SELECT 1 FROM path_frame AS p WHERE p.path_id = path.path_id) AS isEmpty
+         FROM path WHERE path_id > ? ORDER BY path_id LIMIT ?`,
+      ),
+      deletePath: db.prepare<null, [number]>("DELETE FROM path WHERE path_id = ?"),
       mark: db.prepare<{ value: string }, [string]>("SELECT value FROM mark WHERE name = ?"),
       setMark: db.prepare<null, [string, string]>("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)"),
     };
@@ -233,6 +241,21 @@ export class Frames {
     const pathId = this.#sql.path.get(name)?.path_id ?? null;
     if (pathId !== null) this.#keepPath(name, pathId);
     return pathId;
+  }
+
+  /** Among the next `countMax` paths behind `afterId`, those that no frame is under any more; `nextId` is null at the end. */
+  emptyPaths(afterId: number, countMax: number): { nextId: number | null; empty: { path_id: number; name: string }[] } {
+    const rows = this.#sql.emptyPaths.all(afterId, countMax);
+    return {
+      nextId: rows.length < countMax ? null : (rows.at(-1)?.path_id ?? null),
+      empty: rows.filter((row) => row.isEmpty),
+    };
+  }
+
+  /** Forgets a path that no frame is under. */
+  removePath({ path_id: pathId, name }: { path_id: number; name: string }): void {
+    this.#sql.deletePath.run(pathId);
+    this.#pathIds.delete(name);
   }
 
   #addPath(name: string): number {

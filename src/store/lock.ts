@@ -1,5 +1,5 @@
 // One server a store: a lock that the kernel frees when its process ends, however it ends.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Database, SQLiteError } from "bun:sqlite";
 import { XsError } from "../error.ts";
@@ -24,6 +24,21 @@ export function lockStore(dir: string): () => void {
   }
   writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
   return () => lock.close();
+}
+
+/** Whether somebody holds the lock of a store: a server, or who repairs or writes it. Touches the lock for an instant only. */
+export function isLocked(dir: string): boolean {
+  const path = join(dir, "lock");
+  if (!existsSync(path)) return false;
+  const lock = new Database(path, { readonly: true });
+  try {
+    lock.query("SELECT count(*) FROM sqlite_schema").get();
+    return false;
+  } catch (error) {
+    return error instanceof SQLiteError && (error.errno & 0xff) === SQLITE_BUSY;
+  } finally {
+    lock.close();
+  }
 }
 
 function holderOf(pidPath: string): string {

@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import type { Frame } from "../frame/frame.ts";
 import type { Id } from "../frame/id.ts";
 import type { Topic } from "../frame/topic.ts";
-import type { Cas } from "./cas.ts";
+import type { Collector } from "./collector.ts";
 import type { Frames } from "./frames.ts";
 
 // Topics whose number of frames is remembered, so that `last:n` need not count what it keeps at each append.
@@ -15,17 +15,18 @@ const ALL_ABOVE = Number.MAX_SAFE_INTEGER;
 /** Removes frames. Every method belongs inside the writer's transaction, after the index has been flushed. */
 export class Retention {
   readonly #frames: Frames;
-  readonly #cas: Cas;
+  readonly #collector: Collector;
   readonly #counts = new Map<Topic, number>();
   readonly #sql;
 
-  constructor(db: Database, frames: Frames, cas: Cas) {
+  constructor(db: Database, frames: Frames, collector: Collector) {
     this.#frames = frames;
-    this.#cas = cas;
+    this.#collector = collector;
     this.#sql = {
       expired: db.prepare<{ pos: number }, [number, number]>(
         "SELECT pos FROM frame WHERE expires <= ? ORDER BY expires LIMIT ?",
       ),
+      countExpired: db.prepare<{ n: number }, [number]>("SELECT count(*) AS n FROM frame WHERE expires <= ?"),
       expiredOf: db.prepare<{ pos: number }, [number, string]>(
         "SELECT pos FROM frame WHERE expires <= ? AND topic = ?",
       ),
@@ -98,6 +99,11 @@ export class Retention {
     return expired.length;
   }
 
+  /** How many frames are there whose time is over. */
+  countExpired(nowMs: number): number {
+    return this.#sql.countExpired.get(nowMs)?.n ?? 0;
+  }
+
   /** The ms since 1970 at which the next `time:` frame expires; null when there is none. */
   nextExpiry(): number | null {
     return this.#sql.nextExpiry.get()?.expires ?? null;
@@ -111,7 +117,7 @@ export class Retention {
     if (removed === null) return;
     const count = this.#counts.get(removed.topic);
     if (count !== undefined) this.#counts.set(removed.topic, count - 1);
-    if (removed.contentId !== null) this.#cas.leaveUntil(removed.contentId, nowMs);
+    if (removed.contentId !== null) this.#collector.leaveUntil(removed.contentId, nowMs);
   }
 
   #keepCount(topic: Topic, count: number): void {

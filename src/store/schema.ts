@@ -55,11 +55,14 @@ const MIGRATIONS: readonly string[] = [
     content_id INTEGER PRIMARY KEY,
     due        INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX orphan_due ON orphan (due);
 
   CREATE TABLE mark (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  -- What stands twice is checked against itself: nothing else would tell a flipped bit in a value.
+  CREATE INDEX mark_value ON mark (value);
   `,
 ];
 
@@ -94,6 +97,17 @@ export function openDatabase(dir: string): Database {
     db.close();
     throw error;
   }
+}
+
+/** Closes the database with everything in its one file, so that a store at rest can be copied as it is. */
+export function closeDatabase(db: Database): void {
+  try {
+    // Closing would do this too, but only once every prepared statement is collected as garbage.
+    db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // A full or failed disk: the log keeps what it has, and the next opening reads it.
+  }
+  db.close();
 }
 
 /** Opens the database of a store for reading beside a server, or of a store at rest. */
@@ -135,9 +149,35 @@ function pragma(db: Database, name: string): number {
   return row?.[name] ?? 0;
 }
 
+/** The version of the schema in a database. */
+export const versionOf = (db: Database): number => pragma(db, "user_version");
+
+/** What a table or index is: `sql` is null for an index that SQLite makes by itself. */
+export type SchemaRow = {
+  readonly type: string;
+  readonly name: string;
+  readonly table: string;
+  readonly sql: string | null;
+};
+
+/** The schema of a database. */
+export const schemaOf = (db: Database): SchemaRow[] =>
+  db.query<SchemaRow, []>('SELECT type, name, tbl_name AS "table", sql FROM sqlite_schema').all();
+
+/** The schema of a store. */
+export function expectedSchema(): SchemaRow[] {
+  const db = new Database(":memory:");
+  try {
+    for (const step of MIGRATIONS) db.run(step);
+    return schemaOf(db);
+  } finally {
+    db.close();
+  }
+}
+
 function checkVersion(db: Database, path: string): number {
   const applicationId = pragma(db, "application_id");
-  const version = pragma(db, "user_version");
+  const version = versionOf(db);
   const tables = db.query<{ n: number }, []>("SELECT count(*) AS n FROM sqlite_schema").get()?.n ?? 0;
   if (applicationId !== APPLICATION_ID && tables > 0) {
     throw new XsError("internal", `${path} is a database, but not of xs; serve another directory`);

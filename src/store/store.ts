@@ -7,7 +7,9 @@ import type { Hash } from "../frame/hash.ts";
 import { firstIdAt, type Id, nextId, timeOf } from "../frame/id.ts";
 import type { ReadOptions } from "../frame/read-options.ts";
 import { expiresAt } from "../frame/ttl.ts";
+import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
+import { Collector } from "./collector.ts";
 import { faultOf } from "./fault.ts";
 import { entryOf, Feed } from "./feed.ts";
 import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
@@ -15,7 +17,7 @@ import { lockStore } from "./lock.ts";
 import { Pages } from "./pages.ts";
 import { type Part, read } from "./reader.ts";
 import { Retention } from "./retention.ts";
-import { openDatabase } from "./schema.ts";
+import { closeDatabase, openDatabase } from "./schema.ts";
 import { listTopics } from "./topics.ts";
 import { type Batch, type Fsync, Writer } from "./writer.ts";
 
@@ -30,11 +32,6 @@ export type StoreOptions = {
 /** What an import did: frames added, frames that were there already, frames whose time was over. */
 export type Imported = { readonly imported: number; readonly existing: number; readonly expired: number };
 
-// Removing what a ttl has ended: looked at this often, and this many frames a transaction, so that appends get through.
-const SWEEP_MS = 500;
-const SWEEP_FRAMES_MAX = 1_000;
-// Collected with each sweep: content is removed at a low rate beside the work.
-const COLLECT_COUNT_MAX = 100;
 // Content sent ahead of its frame (POST /cas, then POST /import) is kept this long.
 const CONTENT_LEASE_MS = 60 * 60 * 1000;
 // Ids of ephemeral frames are noted ahead by this much, so that not each of them costs a commit.
@@ -59,6 +56,8 @@ export function openStore(dir: string, options: StoreOptions = {}): Store {
 
 export class Store {
   readonly dir: string;
+  /** Sweeping, health, counts, copies. */
+  readonly care: Care;
   readonly #db: Database;
   readonly #frames: Frames;
   readonly #pages: Pages;
@@ -68,12 +67,11 @@ export class Store {
   readonly #writer: Writer;
   readonly #unlock: () => void;
   readonly #now: () => number;
-  readonly #sweepTimer: Timer;
+  readonly #collector: Collector;
   // Frames that the running transaction has added and whose ttl it has not applied yet.
   #added: Frame[] = [];
   #arrivals: number;
   #reservedMs = 0;
-  #sweeping = false;
 
   constructor(dir: string, db: Database, unlock: () => void, options: StoreOptions) {
     this.dir = dir;
@@ -83,7 +81,8 @@ export class Store {
     this.#frames = new Frames(db);
     this.#pages = new Pages(db, this.#frames);
     this.#cas = new Cas(dir, db);
-    this.#retention = new Retention(db, this.#frames, this.#cas);
+    this.#collector = new Collector(db, this.#cas);
+    this.#retention = new Retention(db, this.#frames, this.#collector);
     this.#arrivals = this.#pages.highestArrival();
     this.#writer = new Writer(
       db,
@@ -92,7 +91,16 @@ export class Store {
       options.onFatal ?? (() => undefined),
       options.fsync ?? { kind: "always" },
     );
-    this.#sweepTimer = setInterval(() => void this.#sweep(), SWEEP_MS);
+    this.care = new Care({
+      dir,
+      frames: this.#frames,
+      retention: this.#retention,
+      collector: this.#collector,
+      writer: this.#writer,
+      feed: this.#feed,
+      flush: () => this.#flush(),
+      now: this.#now,
+    });
   }
 
   /** Appends a frame; answers it when it and its content are durable (an ephemeral one: when its id is). */
@@ -112,7 +120,7 @@ export class Store {
     const contentId = content === null ? null : this.#cas.put(content);
     if (ttl?.kind === "ephemeral") {
       this.#reserve(id);
-      if (contentId !== null) this.#cas.leaveUntil(contentId, this.#now() + CONTENT_LEASE_MS);
+      if (contentId !== null) this.#collector.leaveUntil(contentId, this.#now() + CONTENT_LEASE_MS);
     } else {
       this.#frames.append({ frame, contentId, arrival: null }, line);
       this.#added.push(frame);
@@ -221,7 +229,7 @@ export class Store {
   async keep(content: StoredContent): Promise<Hash> {
     try {
       await this.#writer.submit(() => {
-        this.#cas.leaveUntil(this.#cas.put(content), this.#now() + CONTENT_LEASE_MS);
+        this.#collector.leaveUntil(this.#cas.put(content), this.#now() + CONTENT_LEASE_MS);
       });
       return content.hash;
     } finally {
@@ -254,29 +262,6 @@ export class Store {
     this.#retention.applyLast(added, merged, this.#now());
   }
 
-  // The timer only asks; a sweep that is behind goes on until nothing is due.
-  async #sweep(): Promise<void> {
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    try {
-      while ((this.#retention.nextExpiry() ?? Number.POSITIVE_INFINITY) <= this.#now()) {
-        await this.#writer.submit(() => {
-          this.#flush();
-          this.#retention.sweep(this.#now(), SWEEP_FRAMES_MAX);
-        });
-      }
-      if (this.#cas.isCollectable(this.#now())) {
-        await this.#writer.submit((batch) => {
-          batch.afterCommit.push(this.#cas.collect(this.#now(), COLLECT_COUNT_MAX).unlink);
-        });
-      }
-    } catch {
-      // A full or failed disk: the writer has told its other callers, and the next sweep tries again.
-    } finally {
-      this.#sweeping = false;
-    }
-  }
-
   /** How many readers follow. */
   get followers(): number {
     return this.#feed.followers;
@@ -289,11 +274,11 @@ export class Store {
 
   /** Finishes what was accepted and closes the files. The store cannot be used afterwards. */
   async close(): Promise<void> {
-    clearInterval(this.#sweepTimer);
+    this.care.stop();
     await this.#writer.drain();
     await this.#writer.submit(() => this.#frames.noteTail()).catch(() => undefined);
     this.#writer.close(new XsError("unavailable", "the server is stopping; try again"));
-    this.#db.close();
+    closeDatabase(this.#db);
     this.#unlock();
   }
 }

@@ -34,6 +34,18 @@ type Job = {
 const COMMIT_JOBS_MAX = 1_024;
 // Each waiting job belongs to a request; beyond this the server is far behind, and says so.
 const QUEUE_JOBS_MAX = 65_536;
+// A write that changes nothing anyone reads.
+const NOTE_SYNCED = "INSERT OR REPLACE INTO mark (name, value) VALUES ('synced', unixepoch())";
+
+/** Whether writes are taken now, and if not, why. */
+export type Health =
+  { readonly status: "ok" } | { readonly status: "read-only" | "overloaded" | "failed"; readonly reason: string };
+
+/** How long commits took, in ms: all of them together, and the last 1,000 each. */
+export type CommitTimes = { readonly count: number; readonly totalMs: number; readonly lastMs: readonly number[] };
+
+// Enough for a 99th percentile.
+const COMMIT_TIMES_KEPT = 1_000;
 
 export class Writer {
   readonly #db: Database;
@@ -48,8 +60,11 @@ export class Writer {
   #scheduled = false;
   #failed: XsError | null = null;
   #idle: (() => void) | null = null;
-  /** How long the last commits took, in ms: for insight (`xs stat`). */
-  readonly commitMs: number[] = [];
+  // What the last transaction failed with; null when it did not.
+  #refusal: XsError | null = null;
+  #commits = 0;
+  #commitTotalMs = 0;
+  readonly #commitMs: number[] = [];
 
   constructor(
     db: Database,
@@ -124,6 +139,7 @@ export class Writer {
       return this.#fail(jobs, error);
     }
     this.#noteCommit(performance.now() - startMs);
+    this.#refusal = null;
     this.#unsynced = true;
     for (const settle of outcomes) settle();
     this.#publish(batch.published);
@@ -165,6 +181,7 @@ export class Writer {
     } catch {
       // The same fault again: the next transaction, or the restart, starts from what is on disk.
     }
+    this.#refusal = fault.error;
     this.#rejectAll(jobs, fault.error);
     if (fault.fatal) this.stop(fault.error);
     else if (!faultOf(error)) console.error(error);
@@ -183,8 +200,31 @@ export class Writer {
   }
 
   #noteCommit(ms: number): void {
-    if (this.commitMs.length >= 1_000) this.commitMs.shift();
-    this.commitMs.push(ms);
+    this.#commits++;
+    this.#commitTotalMs += ms;
+    if (this.#commitMs.length >= COMMIT_TIMES_KEPT) this.#commitMs.shift();
+    this.#commitMs.push(ms);
+  }
+
+  /** How long commits took, for insight (`xs stat`). */
+  get commitTimes(): CommitTimes {
+    return { count: this.#commits, totalMs: this.#commitTotalMs, lastMs: this.#commitMs };
+  }
+
+  /** How many writes wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether writes are taken. Where the last one failed, it tries a small one, for nobody else may be writing. */
+  async health(): Promise<Health> {
+    if (this.#failed) return { status: "failed", reason: this.#failed.message };
+    if (this.#queue.length >= QUEUE_JOBS_MAX) return { status: "overloaded", reason: "too many writes are waiting" };
+    if (this.#refusal === null) return { status: "ok" };
+    return this.submit(() => this.#db.run(NOTE_SYNCED)).then(
+      () => ({ status: "ok" }),
+      ({ message }: XsError) => ({ status: this.#failed ? "failed" : "read-only", reason: message }),
+    );
   }
 
   // A commit under FULL syncs the whole log, so one small one makes durable all that came before it.
@@ -192,7 +232,7 @@ export class Writer {
     if (!this.#unsynced || this.#failed) return;
     try {
       this.#db.run("PRAGMA synchronous = FULL");
-      this.#db.run("INSERT OR REPLACE INTO mark (name, value) VALUES ('synced', unixepoch())");
+      this.#db.run(NOTE_SYNCED);
       this.#db.run("PRAGMA synchronous = NORMAL");
       this.#unsynced = false;
     } catch (error) {

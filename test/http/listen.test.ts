@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Hono } from "hono";
-import { contentPath } from "../../src/store/content-files.ts";
+import { contentPath } from "../../src/store/cas-layout.ts";
 import type { Hash } from "../../src/frame/hash.ts";
 import { listen } from "../../src/http/listen.ts";
 import { META, rawConnection, withSocket } from "../support/http.ts";

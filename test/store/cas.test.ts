@@ -4,7 +4,7 @@ import { Database } from "bun:sqlite";
 import type { Hash } from "../../src/frame/hash.ts";
 import { hashOf } from "../../src/frame/hash.ts";
 import type { Id } from "../../src/frame/id.ts";
-import { contentPath } from "../../src/store/content-files.ts";
+import { contentPath } from "../../src/store/cas-layout.ts";
 import { databasePath } from "../../src/store/schema.ts";
 import type { Store } from "../../src/store/store.ts";
 import { eventually } from "../support/eventually.ts";

@@ -1,0 +1,29 @@
+// The worker behind store/background.ts: one task on a read-only connection, then its answer.
+import { XsError } from "../error.ts";
+import type { Answer, Request } from "./background.ts";
+import { countDatabase } from "./counts.ts";
+import { faultOf } from "./fault.ts";
+import { openDatabaseReadOnly } from "./schema.ts";
+
+declare const self: Worker;
+
+self.onmessage = ({ data }: MessageEvent<Request>) => {
+  postMessage(answer(data));
+};
+
+function answer({ dir, task }: Request): Answer {
+  try {
+    const db = openDatabaseReadOnly(dir);
+    try {
+      if (task.kind === "count") return { kind: "done", counts: countDatabase(db, task.top) };
+      // A copy needs no fsync before its reader has it, and its journal is never rolled back: a failed copy is thrown away.
+      db.prepare("VACUUM INTO ?").run(task.path);
+      return { kind: "done", counts: null };
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    const told = error instanceof XsError ? error : faultOf(error)?.error;
+    return { kind: "failed", code: told?.code ?? "internal", message: told?.message ?? (error as Error).message };
+  }
+}
