@@ -18,11 +18,14 @@ test("another process is refused too, and the lock of one that was killed is fre
   const script = `const { lockStore } = await import(${JSON.stringify(`${import.meta.dir}/../../src/store/lock.ts`)});
     lockStore(${JSON.stringify(dir.path)}); console.log("locked"); setInterval(() => {}, 1000);`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
-  const { value } = await child.stdout.getReader().read();
-  expect(Buffer.from(value ?? []).toString()).toBe("locked\n");
-  expect(() => openStore(dir.path)).toThrow(`by process ${child.pid}`);
-  child.kill("SIGKILL");
-  await child.exited;
+  try {
+    const { value } = await child.stdout.getReader().read();
+    expect(Buffer.from(value ?? []).toString()).toBe("locked\n");
+    expect(() => openStore(dir.path)).toThrow(`by process ${child.pid}`);
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
   lockStore(dir.path)();
   dir.remove();
 });
