@@ -1,5 +1,6 @@
 // xs cas: content by its hash.
-import { parseHash } from "../frame/hash.ts";
+import { XsError } from "../error.ts";
+import { hashOf, parseHash } from "../frame/hash.ts";
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
 import { copyOut } from "./output.ts";
@@ -10,10 +11,12 @@ export default command({
   positionals: { addr: ADDRESS, hash: { description: "as in a frame: sha256-..." } },
   flags: {},
   examples: [["xs head ./store notes | jq -r .hash | xargs xs cas ./store", "the content of the newest note"]],
-  notes: [
-    "The bytes come out as they went in. Content that is damaged on disk is cut short and ends with exit code 1.",
-  ],
+  notes: ["The bytes come out as they went in. Content that is damaged on disk is an error with exit code 1."],
   async run({ addr, hash }) {
-    await copyOut(await new Client(addr).content(parseHash(hash)));
+    const expected = parseHash(hash);
+    const hasher = new Bun.CryptoHasher("sha256");
+    await copyOut(await new Client(addr).content(expected), { onChunk: (chunk) => void hasher.update(chunk) });
+    if (hashOf(hasher.digest()) === expected) return;
+    throw new XsError("internal", `what came is not the content ${expected}: do not trust it`);
   },
 });

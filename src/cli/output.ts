@@ -39,16 +39,20 @@ function writeAll(fd: number, data: Uint8Array | string): void {
 }
 
 /**
- * Copies a response to stdout as it comes. Throws `internal` when the server ends it early, which is how damaged content
- * and a server that was killed show.
+ * Copies a response to stdout as it comes, and tells each chunk. Throws `internal` when the server ends it early, as one
+ * that is killed does.
  */
-export async function copyOut(response: Response, { follow = false } = {}): Promise<void> {
+export async function copyOut(
+  response: Response,
+  { follow = false, onChunk = () => undefined }: { follow?: boolean; onChunk?: (chunk: Uint8Array) => void } = {},
+): Promise<void> {
   const stopWatching = follow ? exitWhenReaderLeaves() : () => undefined;
   const expected = response.headers.get("content-length");
   let bytes = 0;
   try {
     for await (const chunk of response.body ?? []) {
       writeOut(chunk);
+      onChunk(chunk);
       bytes += chunk.length;
     }
   } catch {

@@ -196,7 +196,7 @@ async function lastResponse(store: Store, options: ReadOptions, signal: AbortSig
   throw new XsError("not_found", `there is no frame of topic ${quote(formatTopicFilter(options.topic))}`);
 }
 
-function contentResponse(store: Store, c: Context): Response {
+async function contentResponse(store: Store, c: Context): Promise<Response> {
   const hash = parseHash(param(c, "hash"));
   const content = store.content(hash);
   if (content === null) throw new XsError("not_found", `there is no content ${hash}`);
@@ -221,6 +221,6 @@ function contentResponse(store: Store, c: Context): Response {
   const { start, end } = range === "whole" ? { start: 0, end: content.size } : range;
   if (range !== "whole") headers["content-range"] = `bytes ${start}-${end - 1}/${content.size}`;
   headers["content-length"] = String(end - start);
-  const body = c.req.method === "HEAD" ? null : pulledBody(content.read(start, end));
+  const body = c.req.method === "HEAD" ? null : await content.slice(start, end);
   return new Response(body, { status: range === "whole" ? 200 : 206, headers });
 }

@@ -15,13 +15,13 @@ export type StoredContent = {
   readonly release: () => void;
 };
 
-/** Content to be read. */
+/** Content to be read. `slice` answers its bytes from `start` up to `end`, checked against the hash of the whole. */
 export type Content = {
   readonly size: number;
-  readonly read: (start: number, end: number) => AsyncGenerator<Uint8Array>;
+  readonly slice: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer> | Blob>;
 };
 
-type Row = { content_id: number; size: number; digest: Uint8Array; data: Uint8Array | null };
+type Row = { content_id: number; size: number; digest: Uint8Array; data: Uint8Array<ArrayBuffer> | null };
 
 /** The first 6 bytes of a digest as an integer: under this number content is found. */
 export const prefixOf = (digest: Buffer): number => digest.readUIntBE(0, 6);
@@ -126,13 +126,11 @@ export class Cas {
     const row = contentId === null ? null : this.#sql.row.get(contentId);
     if (row === null) return null;
     const { data } = row;
-    if (data === null) return { size: row.size, read: (start, end) => this.#files.read(hash, row.size, start, end) };
+    if (data === null) {
+      const { size } = row;
+      return { size, slice: async (start, end) => (await this.#files.checked(hash, size)).slice(start, end) };
+    }
     if (hashOf(new Bun.CryptoHasher("sha256").update(data).digest()) !== hash) throw corrupt(hash);
-    return {
-      size: data.length,
-      read: async function* (start, end) {
-        yield data.subarray(start, end);
-      },
-    };
+    return { size: data.length, slice: async (start, end) => data.subarray(start, end) };
   }
 }

@@ -96,30 +96,26 @@ export class ContentFiles {
   }
 
   /**
-   * Reads the bytes from `start` up to `end` of a file of this size. Throws `internal` when it is missing or damaged.
-   * The last bytes are held back until the whole is known to be right: a corrupt file is cut short, never served as good.
+   * The file of content of this size, to be sent as it is; all of it is read and held against its hash first, so that
+   * damaged content is refused before its first byte. Throws `internal` when it is missing or damaged.
    */
-  async *read(hash: Hash, size: number, start: number, end: number): AsyncGenerator<Uint8Array> {
-    const file = await open(contentPath(this.#dir, hash), constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
+  async checked(hash: Hash, size: number): Promise<Blob> {
+    const path = contentPath(this.#dir, hash);
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
       throw error.code === "ENOENT" ? missing(hash) : error;
     });
     try {
       const hasher = new Bun.CryptoHasher("sha256");
-      let held: Uint8Array | null = null;
+      const buffer = new Uint8Array(READ_BYTES);
       let at = 0;
       for (;;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES, at);
+        const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
         if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        hasher.update(chunk);
-        const wanted = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at));
+        hasher.update(buffer.subarray(0, bytesRead));
         at += bytesRead;
-        if (wanted.length === 0) continue;
-        if (held !== null) yield held;
-        held = wanted;
       }
       if (at !== size || hashOf(hasher.digest()) !== hash) throw corrupt(hash);
-      if (held !== null) yield held;
+      return Bun.file(path);
     } finally {
       await file.close();
     }

@@ -65,9 +65,7 @@ function dumpOf(dir: string): string {
 async function contentOf(store: Store, hash: Hash): Promise<Uint8Array | null> {
   const content = store.content(hash);
   if (content === null) return null;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content.read(0, content.size)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return new Response(await content.slice(0, content.size)).bytes();
 }
 
 // A damaged line may hold anything, line ends too.
