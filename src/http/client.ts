@@ -154,7 +154,7 @@ export class Client {
       // A store is asked for what it has, not for what a proxy would make of it.
       redirect: "error",
       keepalive: false,
-      // A follower may hear nothing for days, and an upload may come from a slow command; the default ends them after 5 minutes.
+      // A follower may hear nothing for days, and an upload may come from a slow command: no idle timeout (Bun names 5 minutes).
       timeout: false,
       ...(unix === null ? {} : { unix }),
     };
