@@ -1,4 +1,4 @@
-// The files beside the archives that name them: the Homebrew formula and the install script, filled in from docs/packaging.
+// The files beside the archives that name them: sums, Homebrew formula, Nix package, install script.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { archiveName, type Target } from "./targets.ts";
@@ -14,19 +14,31 @@ export type ReleaseFacts = {
 };
 
 /** The formula for a Homebrew tap; it needs the archives of Linux (glibc) and macOS. */
-export function formula({ version, baseUrl, archives }: ReleaseFacts): string {
+export const formula = (facts: ReleaseFacts): string => filled("xs.rb.in", valuesOf(facts));
+
+/** The package for Nix; it needs the same archives. */
+export const nixPackage = (facts: ReleaseFacts): string => filled("xs.nix.in", valuesOf(facts));
+
+function valuesOf({ version, baseUrl, archives }: ReleaseFacts): Record<string, string> {
   const values: Record<string, string> = { VERSION: version, HOMEPAGE: baseUrl };
   for (const { target, sha256 } of archives) {
     const key = target.name.toUpperCase().replaceAll("-", "_");
     values[`URL_${key}`] = `${baseUrl}/v${version}/${archiveName(version, target)}`;
     values[`SHA256_${key}`] = sha256;
   }
-  return filled("xs.rb.in", values);
+  return values;
 }
 
 /** The install script of this release. */
 export const installScript = ({ version, baseUrl }: ReleaseFacts): string =>
   filled("install.sh", { VERSION: version, BASE_URL: baseUrl });
+
+/** The file that `sha256sum --check` reads, from file names and their sums in hex. */
+export const sumsFile = (sums: Readonly<Record<string, string>>): string =>
+  Object.keys(sums)
+    .sort()
+    .map((name) => `${sums[name]}  ${name}\n`)
+    .join("");
 
 function filled(template: string, values: Readonly<Record<string, string>>): string {
   return readFileSync(join(TEMPLATES, template), "utf8").replaceAll(/@([A-Z0-9_]+)@/g, (_, name: string) => {

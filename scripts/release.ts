@@ -1,12 +1,11 @@
-// npm run release: archives for every machine, their sums, the bill of materials, the formula and the install script, in
-// dist/. The same commit gives the same bytes.
+// npm run release: everything that docs/packaging/README.md lists, in dist/. The same commit gives the same bytes.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Entry, tarGz, zip } from "./archive.ts";
 import { buildBinary } from "./build.ts";
-import { formula, installScript, type ReleaseFacts } from "./packaging.ts";
+import { formula, installScript, nixPackage, type ReleaseFacts, sumsFile } from "./packaging.ts";
 import { runtimeFor } from "./runtimes.ts";
 import { billOfMaterials } from "./sbom.ts";
 import { commitOf, commitSeconds, VERSION } from "./source.ts";
@@ -56,11 +55,11 @@ for (const target of targets) {
 write(`xs-v${VERSION}.cdx.json`, billOfMaterials(commit, seconds));
 const facts: ReleaseFacts = { version: VERSION, baseUrl, archives };
 write("install.sh", installScript(facts), 0o755);
-if (only === undefined) write("xs.rb", formula(facts));
-const lines = Object.keys(sums)
-  .sort()
-  .map((name) => `${sums[name]}  ${name}\n`);
-write("SHA256SUMS", lines.join(""));
+if (only === undefined) {
+  write("xs.rb", formula(facts));
+  write("xs.nix", nixPackage(facts));
+}
+write("SHA256SUMS", sumsFile(sums));
 
 async function archiveOf(target: Target): Promise<Uint8Array> {
   const dir = mkdtempSync(join(out, ".release-"));

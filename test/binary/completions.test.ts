@@ -1,12 +1,12 @@
 // Completions in the real shells, each at a terminal of its own.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { NU } from "../support/nu.ts";
 import { installXs, type Shell, startShell } from "../support/shell.ts";
 import { temporaryDir } from "../support/store.ts";
 import { ok, run, type Served, serve, xs } from "../support/xs.ts";
 
-const NU = resolve(import.meta.dir, "../../node_modules/.bin/nu");
 const TAB = "\t";
 // Removes what is typed and asks for a new prompt. Ctrl-C would be lost in a shell that is still busy with the completion.
 const CANCEL = "\x15\r";

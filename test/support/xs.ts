@@ -21,6 +21,7 @@ export type RunOptions = {
   readonly stdin?: string | Uint8Array | Blob;
   readonly cwd?: string;
   readonly env?: Record<string, string>;
+  readonly timeoutMs?: number;
 };
 
 // A command that hangs is a failure of its own, told with its name.
@@ -36,19 +37,22 @@ export async function xs(args: readonly string[], { stdin, cwd, env = {} }: RunO
 }
 
 /** Runs any command to its end. */
-export async function run(command: readonly string[], { stdin, cwd, env = {} }: RunOptions = {}): Promise<Ran> {
+export async function run(
+  command: readonly string[],
+  { stdin, cwd, env = {}, timeoutMs = RUN_MS_MAX }: RunOptions = {},
+): Promise<Ran> {
   const child = Bun.spawn([...command], {
     stdin: stdin === undefined ? "ignore" : new Blob([stdin as string]),
     stdout: "pipe",
     stderr: "pipe",
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
-    timeout: RUN_MS_MAX,
+    timeout: timeoutMs,
     killSignal: "SIGKILL",
   });
   const [bytes, stderr, code] = await Promise.all([child.stdout.bytes(), child.stderr.text(), child.exited]);
   if (child.signalCode === "SIGKILL")
-    throw new Error(`did not end within ${RUN_MS_MAX} ms: ${command.join(" ")}\n${stderr}`);
+    throw new Error(`did not end within ${timeoutMs} ms: ${command.join(" ")}\n${stderr}`);
   return { code, bytes, stdout: new TextDecoder().decode(bytes), stderr };
 }
 
