@@ -1,6 +1,7 @@
 // Compiling: the one way in which a binary is made, for this machine and for any other.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { BunPlugin } from "bun";
 import type { Target } from "./targets.ts";
 
 export type BuildOptions = {
@@ -9,6 +10,15 @@ export type BuildOptions = {
   readonly commit: string;
   /** Another machine, and the runtime for it; without it, this one. */
   readonly cross?: { readonly target: Target; readonly runtime: string };
+};
+
+// ulid's build for Node loads node:crypto, for randomness that we hand it ourselves: 4 ms of every start.
+const ulidWithoutNode: BunPlugin = {
+  name: "ulid without node:crypto",
+  setup(build) {
+    const browserBuild = join(dirname(Bun.resolveSync("ulid/package.json", import.meta.dir)), "dist/browser/index.js");
+    build.onResolve({ filter: /^ulid$/ }, () => ({ path: browserBuild }));
+  },
 };
 
 /** Compiles the program to one executable. The same source, runtime and commit give the same bytes. */
@@ -29,6 +39,7 @@ export async function buildBinary({ outfile, commit, cross }: BuildOptions): Pro
       // 3 MB of the binary, and half of its start.
       bytecode: true,
       format: "esm",
+      plugins: [ulidWithoutNode],
       target: "bun",
       define: { XS_COMMIT: JSON.stringify(commit) },
       compile: {
