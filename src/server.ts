@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import type { XsError } from "./error.ts";
 import { metaOf } from "./frame/meta.ts";
-import { READ_ALL } from "./frame/read-options.ts";
 import { parseTopic } from "./frame/topic.ts";
 import { listen } from "./http/listen.ts";
 import { routes } from "./http/routes.ts";
@@ -11,8 +10,8 @@ import type { Fsync } from "./store/writer.ts";
 
 export type ServerOptions = {
   readonly fsync: Fsync;
-  /** Gets each frame's line from `xs.start` on, at its own pace. */
-  readonly onFrames: (ndjson: Uint8Array) => Promise<void>;
+  /** Gets each frame's line from `xs.start` on, at its own pace; null for nobody. */
+  readonly onFrames: ((ndjson: Uint8Array) => Promise<void>) | null;
   /** Called once when the disk fails: nothing is acknowledged any more, and the process should end. */
   readonly onFatal: (error: XsError) => void;
 };
@@ -29,7 +28,7 @@ export async function startServer(dir: string, { fsync, onFrames, onFatal }: Ser
   const socketPath = join(dir, "sock");
   try {
     const listener = listen(routes(store), socketPath);
-    const log = logFrames(store, onFrames);
+    const log = onFrames === null ? undefined : logFrames(store, onFrames);
     await announce(store, "xs.start", metaOf({ expose: null }));
     const stop = async (): Promise<void> => {
       await listener.finish();
@@ -50,9 +49,8 @@ async function announce(store: Store, topic: string, meta: ReturnType<typeof met
   await store.append({ topic: parseTopic(topic), meta, ttl: null });
 }
 
-async function logFrames(store: Store, onFrames: ServerOptions["onFrames"]): Promise<void> {
-  const options = { ...READ_ALL, follow: { pulseMs: null }, start: { kind: "new" } } as const;
-  for await (const part of store.read(options, new AbortController().signal)) {
+async function logFrames(store: Store, onFrames: NonNullable<ServerOptions["onFrames"]>): Promise<void> {
+  for await (const part of store.readLog(new AbortController().signal)) {
     if (part.kind === "frames") await onFrames(part.bytes);
   }
 }

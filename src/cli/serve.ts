@@ -10,6 +10,8 @@ import { writeErr } from "./output.ts";
 // Beside the codes of the contract, so that a supervisor can tell a dying disk from anything else.
 const EXIT_DISK_FAILED = 6;
 const EXIT_INTERRUPTED = 130;
+// Between two writes to the log: under load many lines go out together, and no answer waits behind one.
+const LOG_PAUSE_MS = 10;
 
 export default command({
   name: "serve",
@@ -36,7 +38,7 @@ export default command({
     const { promise: ended, resolve: end } = Promise.withResolvers<number>();
     const server = await startServer(path, {
       fsync: fsync === undefined ? { kind: "always" } : parseFsync(fsync),
-      onFrames: async (ndjson) => (quiet ? undefined : logFrames(ndjson)),
+      onFrames: quiet ? null : logFrames,
       onFatal: (error) => {
         writeErr(`xs: ${error.message}\n`);
         // The answers that say so are on their way; nothing else may be.
@@ -65,6 +67,7 @@ function parseFsync(text: string): Fsync {
 async function logFrames(ndjson: Uint8Array): Promise<void> {
   const lines = Buffer.from(ndjson.buffer, ndjson.byteOffset, ndjson.length).toString().trimEnd().split("\n");
   await Bun.write(Bun.stderr, lines.map(logLine).join(""));
+  await Bun.sleep(LOG_PAUSE_MS);
 }
 
 function logLine(line: string): string {

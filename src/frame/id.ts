@@ -1,5 +1,5 @@
 // Ids: ULIDs (https://github.com/ulid/spec), upper case, and the rule that makes the next one larger than the last.
-import { decodeTime, encodeTime, incrementBase32, ulid } from "ulid";
+import { encodeTime, incrementBase32, ulid } from "ulid";
 import { invalid, quote } from "../error.ts";
 
 declare const idBrand: unique symbol;
@@ -25,8 +25,17 @@ export function parseId(text: string): Id {
   throw invalid(`${quote(text)} is not an id: an id is a ULID, 26 characters such as 01M8XS5DBWN8W2CJ3F0J9ZPAZR`);
 }
 
+// The value of each digit of Crockford's base 32, by its character code.
+const DIGITS = new Uint8Array(128);
+for (const [value, char] of [..."0123456789ABCDEFGHJKMNPQRSTVWXYZ"].entries()) DIGITS[char.charCodeAt(0)] = value;
+
 /** Milliseconds since 1970 at which the id was made. */
-export const timeOf = (id: Id): number => decodeTime(id);
+export function timeOf(id: Id): number {
+  // Asked several times a frame: ulid's own decodeTime, which checks what an Id has been checked for, takes ten times as long.
+  let ms = 0;
+  for (let at = 0; at < TIME_CHARS; at++) ms = ms * 32 + (DIGITS[id.charCodeAt(at)] ?? 0);
+  return ms;
+}
 
 /** The random part as 16 characters of Crockford's base 32. */
 export const randomOf = (id: Id): string => id.slice(TIME_CHARS);

@@ -50,6 +50,7 @@ export class Frames {
   // Index entries of the running transaction, kept back so that they go in sorted by path: one touch a page, not one a frame.
   readonly #unindexed = new Map<number, number[]>();
   readonly #pathIds = new Map<string, number>();
+  readonly #topicPathIds = new Map<Topic, readonly number[]>();
   readonly #sql;
 
   constructor(db: Database) {
@@ -57,7 +58,12 @@ export class Frames {
       insert: db.prepare<null, [number, string, number, number | null, number | null, number | null, number | null]>(
         "INSERT INTO frame (pos, line, sum, expires, content_id, arrival, keep) VALUES (?, ?, ?, ?, ?, ?, ?)",
       ),
+      // What most frames need: each bound parameter costs, also a NULL.
+      insertPlain: db.prepare<null, [number, string, number]>("INSERT INTO frame (pos, line, sum) VALUES (?, ?, ?)"),
       index: db.prepare<null, [number, number]>("INSERT INTO path_frame (path_id, pos) VALUES (?, ?)"),
+      indexMany: db.prepare<null, [number, string]>(
+        "INSERT INTO path_frame (path_id, pos) SELECT ?, value FROM json_each(?)",
+      ),
       unindex: db.prepare<null, [number, number]>("DELETE FROM path_frame WHERE path_id = ? AND pos = ?"),
       reindex: db.prepare<null, [number, number]>("UPDATE path_frame SET pos = pos + 1 WHERE path_id = ? AND pos = ?"),
       move: db.prepare<null, [number]>("UPDATE frame SET pos = pos + 1 WHERE pos = ?"),
@@ -164,7 +170,10 @@ export class Frames {
   /** Writes the index entries that were kept back. Once a transaction, before anything reads the index. */
   flushIndex(): void {
     for (const pathId of [...this.#unindexed.keys()].sort((a, b) => a - b)) {
-      for (const pos of this.#unindexed.get(pathId) ?? []) this.#sql.index.run(pathId, pos);
+      const entries = this.#unindexed.get(pathId) ?? [];
+      // One call for all of a path's entries: a call for each would cost more than the entry.
+      if (entries.length === 1) this.#sql.index.run(pathId, entries[0] ?? 0);
+      else this.#sql.indexMany.run(pathId, `[${entries.join(",")}]`);
     }
     this.#unindexed.clear();
   }
@@ -174,6 +183,7 @@ export class Frames {
     Object.assign(this.tail, tail);
     this.#unindexed.clear();
     this.#pathIds.clear();
+    this.#topicPathIds.clear();
   }
 
   /** The position at an id (`inclusive`) or right behind it, whether a frame stands there or not. */
@@ -205,12 +215,15 @@ export class Frames {
   }
 
   #insert(pos: number, row: NewRow, line: string): void {
-    const { frame } = row;
-    const { ttl } = frame;
+    const { id, topic, ttl } = row.frame;
     const keep = ttl?.kind === "last" ? ttl.count : null;
-    this.#sql.insert.run(pos, line, sumOf(line), expiresAt(frame.id, ttl), row.contentId, row.arrival, keep);
-    for (const name of pathNamesOf(frame.topic)) {
-      const pathId = this.pathId(name) ?? this.#addPath(name);
+    const expires = expiresAt(id, ttl);
+    if (keep === null && expires === null && row.contentId === null && row.arrival === null) {
+      this.#sql.insertPlain.run(pos, line, sumOf(line));
+    } else {
+      this.#sql.insert.run(pos, line, sumOf(line), expires, row.contentId, row.arrival, keep);
+    }
+    for (const pathId of this.#pathIdsOf(topic)) {
       const entries = this.#unindexed.get(pathId);
       if (entries) entries.push(pos);
       else this.#unindexed.set(pathId, [pos]);
@@ -232,6 +245,16 @@ export class Frames {
       }
     }
     this.tail.pos = Math.max(this.tail.pos, end + 1);
+  }
+
+  // The ids of the paths that lead to a topic, each made if it is not there.
+  #pathIdsOf(topic: Topic): readonly number[] {
+    const known = this.#topicPathIds.get(topic);
+    if (known !== undefined) return known;
+    const pathIds = pathNamesOf(topic).map((name) => this.pathId(name) ?? this.#addPath(name));
+    if (this.#topicPathIds.size >= PATHS_KEPT_MAX) this.#topicPathIds.clear();
+    this.#topicPathIds.set(topic, pathIds);
+    return pathIds;
   }
 
   /** The id of the path with this name; null when no frame was ever stored under it. */

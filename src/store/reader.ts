@@ -32,10 +32,18 @@ export type Sources = {
 // What one part of live frames may hold; a reader that is behind gets several.
 const LIVE_FRAMES_MAX = 512;
 
-/** Reads until the history ends or, with follow, until the limit is reached or the signal aborts. */
-export async function* read(sources: Sources, options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
-  const reader = new Reader(sources, options);
-  const leave = options.follow === null ? null : sources.feed.join();
+/**
+ * Reads until the history ends or, with follow, until the limit is reached or the signal aborts. Only a follower that
+ * `takesArrivals` is told of frames imported behind its cursor; while there is none, an import need not number them.
+ */
+export async function* read(
+  sources: Sources,
+  options: ReadOptions,
+  signal: AbortSignal,
+  takesArrivals = options.follow !== null,
+): AsyncGenerator<Part> {
+  const reader = new Reader(sources, options, takesArrivals);
+  const leave = takesArrivals ? sources.feed.join() : null;
   try {
     yield* reader.history(signal);
     if (options.follow !== null && !reader.done) yield* reader.live(options.follow.pulseMs, signal);
@@ -47,6 +55,7 @@ export async function* read(sources: Sources, options: ReadOptions, signal: Abor
 class Reader {
   readonly #sources: Sources;
   readonly #options: ReadOptions;
+  readonly #takesArrivals: boolean;
   readonly #start: Cursor | null;
   readonly #historyEnd: Id;
   readonly #firstArrival: number;
@@ -58,9 +67,10 @@ class Reader {
   #left: number;
   #page: Page | null = null;
 
-  constructor(sources: Sources, options: ReadOptions) {
+  constructor(sources: Sources, options: ReadOptions, takesArrivals: boolean) {
     this.#sources = sources;
     this.#options = options;
+    this.#takesArrivals = takesArrivals;
     this.#historyEnd = sources.tailId();
     this.#firstArrival = sources.arrivals();
     this.#arrival = this.#firstArrival;
@@ -142,7 +152,7 @@ class Reader {
 
   #isUnseen({ id, arrival }: FeedEntry): boolean {
     if (arrival === null) return isBehind(this.#cursor, id);
-    return arrival > this.#arrival && !this.#isOfHistory(id, arrival);
+    return this.#takesArrivals && arrival > this.#arrival && !this.#isOfHistory(id, arrival);
   }
 
   #isOfHistory(id: Id, arrival: number): boolean {
@@ -163,7 +173,7 @@ class Reader {
   // One step through the store without an await in it: arrivals behind the cursor, or the next page.
   #step(endId: Id | null): Part | null {
     const { pages, arrivals, now } = this.#sources;
-    while (this.#options.follow !== null && this.#arrival < arrivals()) {
+    while (this.#takesArrivals && this.#arrival < arrivals()) {
       const arrived = pages.arrivals(this.#arrival, this.#cursor, now());
       this.#arrival = arrived.at(-1)?.arrival ?? arrivals();
       const wanted = arrived.filter((arrival) => this.#isWantedArrival(arrival)).slice(0, this.#left);

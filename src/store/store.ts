@@ -5,7 +5,7 @@ import { XsError } from "../error.ts";
 import { formatFrame, type Frame, type FrameDraft } from "../frame/frame.ts";
 import type { Hash } from "../frame/hash.ts";
 import { firstIdAt, type Id, nextId, timeOf } from "../frame/id.ts";
-import type { ReadOptions } from "../frame/read-options.ts";
+import { READ_ALL, type ReadOptions } from "../frame/read-options.ts";
 import { expiresAt } from "../frame/ttl.ts";
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
@@ -15,7 +15,7 @@ import { entryOf, Feed } from "./feed.ts";
 import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
 import { lockStore } from "./lock.ts";
 import { Pages } from "./pages.ts";
-import { type Part, read } from "./reader.ts";
+import { type Part, read, type Sources } from "./reader.ts";
 import { Retention } from "./retention.ts";
 import { closeDatabase, openDatabase } from "./schema.ts";
 import { listTopics } from "./topics.ts";
@@ -155,10 +155,11 @@ export class Store {
       const arrival = following && frame.id <= this.#frames.tail.id ? ++this.#arrivals : null;
       return { frame, contentId: this.#contentIdOf(frame), arrival };
     });
+    const tailId = this.#frames.tail.id;
     const added = this.#frames.merge(rows);
     for (const { frame, arrival } of added) {
       this.#added.push(frame);
-      if (following) batch.published.push(entryOf(frame, formatFrame(frame), arrival));
+      if (following || frame.id > tailId) batch.published.push(entryOf(frame, formatFrame(frame), arrival));
     }
     this.#flush({ merged: true });
     return { imported: added.length, existing: visible.length - added.length, expired: frames.length - visible.length };
@@ -195,18 +196,24 @@ export class Store {
 
   /** Reads frames and markers until the end that the options set, or until the signal aborts. */
   read(options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
-    return read(
-      {
-        pages: this.#pages,
-        feed: this.#feed,
-        now: this.#now,
-        tailId: () => this.#frames.tail.id,
-        markerId: () => (this.#frames.tail.id = nextId(this.#frames.tail.id, this.#now())),
-        arrivals: () => this.#arrivals,
-      },
-      options,
-      signal,
-    );
+    return read(this.#sources, options, signal);
+  }
+
+  /** Reads what comes to lie above the tail from now on: for a log, which is not told of an import into the history. */
+  readLog(signal: AbortSignal): AsyncGenerator<Part> {
+    const options = { ...READ_ALL, follow: { pulseMs: null }, start: { kind: "new" } } as const;
+    return read(this.#sources, options, signal, false);
+  }
+
+  get #sources(): Sources {
+    return {
+      pages: this.#pages,
+      feed: this.#feed,
+      now: this.#now,
+      tailId: () => this.#frames.tail.id,
+      markerId: () => (this.#frames.tail.id = nextId(this.#frames.tail.id, this.#now())),
+      arrivals: () => this.#arrivals,
+    };
   }
 
   /** Takes in content, hashing it as it comes; null for none. Give it to `append` or `keep`, which release it. */
