@@ -1,8 +1,9 @@
 // The command line as a person meets it: the tour, the messages, the exit codes.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS, loadCommand } from "../../src/cli/table.ts";
+import { eventually } from "../support/eventually.ts";
 import { temporaryDir } from "../support/store.ts";
 import { COMMAND, lines, ok, run, serve, withServer, xs } from "../support/xs.ts";
 
@@ -200,11 +201,14 @@ describe("pipes", () => {
   test("a follower ends when its server stops, with what was told until then", async () => {
     const dir = temporaryDir();
     const server = await serve(join(dir.path, "store"));
-    const following = xs(["cat", "-f", server.addr]);
+    const out = join(dir.path, "out");
+    const command = `${COMMAND.map((word) => `'${word}'`).join(" ")} cat -f '${server.addr}' > '${out}'`;
+    const following = run(["bash", "-c", command]);
+    await eventually("follower that is connected", () => existsSync(out) && readFileSync(out, "utf8") !== "");
     await ok(["append", server.addr, "t"]);
     expect(await server.stop()).toBe(0);
-    const { code, stdout } = await following;
-    expect(code).toBe(0);
+    expect((await following).code).toBe(0);
+    const stdout = readFileSync(out, "utf8");
     const topics = lines<Frame>(stdout).map(({ topic }) => topic);
     expect(topics.filter((topic) => topic !== "xs.threshold")).toEqual(["xs.start", "t", "xs.stopping"]);
     dir.remove();
