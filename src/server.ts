@@ -1,12 +1,15 @@
 // The parts joined: opened in order, closed in reverse.
 import { join } from "node:path";
-import type { XsError } from "./error.ts";
+import { XsError } from "./error.ts";
 import { metaOf } from "./frame/meta.ts";
 import { parseTopic } from "./frame/topic.ts";
 import { listen } from "./http/listen.ts";
 import { routes } from "./http/routes.ts";
 import { openStore, type Store } from "./store/store.ts";
 import type { Fsync } from "./store/writer.ts";
+
+// How long an end waits for the last lines to be printed.
+const LOG_MS_MAX = 1_000;
 
 export type ServerOptions = {
   readonly fsync: Fsync;
@@ -26,22 +29,43 @@ export type RunningServer = {
 export async function startServer(dir: string, { fsync, onFrames, onFatal }: ServerOptions): Promise<RunningServer> {
   const store = openStore(dir, { fsync, onFatal });
   const socketPath = join(dir, "sock");
-  try {
-    const listener = listen(routes(store), socketPath);
-    const log = onFrames === null ? undefined : logFrames(store, onFrames);
-    await announce(store, "xs.start", metaOf({ expose: null }));
-    const stop = async (): Promise<void> => {
-      await listener.finish();
-      await announce(store, "xs.stopping", null).catch(() => undefined);
-      store.endFollowing();
-      await log;
-      await listener.close();
-      await store.close();
-    };
-    return { socketPath, stop };
-  } catch (error) {
+  const listener = await orClose(
+    () => listen(routes(store), socketPath),
+    () => store.close(),
+  );
+  const log = onFrames === null ? undefined : logFrames(store, onFrames);
+  const close = async (): Promise<void> => {
+    store.endFollowing();
+    // Who does not read what is printed must not hold up the end.
+    await Promise.race([log, Bun.sleep(LOG_MS_MAX)]);
+    await listener.close();
     await store.close();
+  };
+  const stop = async (): Promise<void> => {
+    await listener.finish();
+    await announce(store, "xs.stopping", null).catch(() => undefined);
+    await close();
+  };
+  await orClose(() => announceStart(store), close);
+  return { socketPath, stop };
+}
+
+async function orClose<T>(open: () => T | Promise<T>, close: () => Promise<void>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await close();
     throw error;
+  }
+}
+
+// A full disk takes no xs.start, but what is stored can be read all the same.
+async function announceStart(store: Store): Promise<void> {
+  try {
+    await announce(store, "xs.start", metaOf({ expose: null }));
+  } catch (error) {
+    if (!(error instanceof XsError) || error.code !== "no_space") throw error;
+    console.error(`xs: ${error.message}; serving what is there`);
   }
 }
 
