@@ -50,18 +50,27 @@ export async function copyOut(
   const expected = response.headers.get("content-length");
   let bytes = 0;
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of received(response)) {
       writeOut(chunk);
       onChunk(chunk);
       bytes += chunk.length;
     }
-  } catch {
-    throw new XsError("internal", "the server ended the answer early: what came is not all of it");
   } finally {
     stopWatching();
   }
   if (expected !== null && Number(expected) !== bytes) {
     throw new XsError("internal", `the answer was cut short: ${bytes} of ${expected} bytes came`);
+  }
+}
+
+async function* received(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read().catch(() => {
+      throw new XsError("internal", "the server ended the answer early: what came is not all of it");
+    });
+    if (done) return;
+    yield value;
   }
 }
 

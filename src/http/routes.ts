@@ -206,6 +206,8 @@ async function contentResponse(store: Store, c: Context): Promise<Response> {
     "accept-ranges": "bytes",
     // What a hash names never changes.
     "cache-control": "public, max-age=31536000, immutable",
+    // Else Bun would send the name of the file in the store.
+    "content-disposition": "inline",
     etag,
   };
   if (c.req.header("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });

@@ -38,6 +38,22 @@ test("content of 200 MB goes in and out in bounded memory, and its bytes are the
   );
 }, 180_000);
 
+test("an output that takes no more is told as what it is", async () => {
+  await withServer(async ({ addr }) => {
+    const { hash } = JSON.parse((await xs(["append", addr, "t"], { stdin: "x".repeat(200_000) })).stdout) as {
+      hash: string;
+    };
+    if (!existsSync("/dev/full")) return console.error("skipped: there is no /dev/full");
+    const { code, stderr } = await run([
+      "bash",
+      "-c",
+      `${COMMAND.map((word) => `'${word}'`).join(" ")} cas '${addr}' '${hash}' > /dev/full`,
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("no space left");
+  });
+});
+
 test("equal content is stored once, above and below the line between file and database", async () => {
   await withServer(async ({ addr }) => {
     for (const size of [1_000, 500_000]) {
@@ -72,6 +88,8 @@ test("a range of content is served as HTTP has it", async () => {
           206,
           `bytes ${start}-${end - 1}/${size}`,
         ]);
+        expect(response.headers.get("content-disposition")).toBe("inline");
+        expect(response.headers.get("content-length")).toBe(String(end - start));
         expect(Buffer.from(await response.arrayBuffer()).equals(content.subarray(start, end))).toBe(true);
       }
       const beyond = await ask(`bytes=${size}-`);
