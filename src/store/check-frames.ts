@@ -18,6 +18,9 @@ const EXPIRED_MS_MAX = 10_000;
 
 export type FrameRow = {
   readonly pos: number;
+  /** As SQL takes it from the line, whether it is one or not; the id likewise. */
+  readonly topic: string;
+  readonly id: string;
   readonly line: string;
   readonly sum: number;
   readonly expires: number | null;
@@ -28,12 +31,18 @@ export type FrameRow = {
 /** All rows of the frame table in order of position, a page at a time. */
 export function frameRows(db: Database): Generator<readonly FrameRow[]> {
   const next = db.prepare<FrameRow, [number]>(
-    `SELECT pos, line, sum, expires, content_id, keep FROM frame WHERE pos > ? ORDER BY pos LIMIT ${PAGE_FRAMES}`,
+    `SELECT pos, topic, id, line, sum, expires, content_id, keep FROM frame WHERE pos > ? ORDER BY pos LIMIT ${PAGE_FRAMES}`,
   );
   return walk(
     (after) => next.all(after),
     ({ pos }) => pos,
   );
+}
+
+/** The frame in a row; null when its line is not, byte for byte, the one that was stored. */
+export function soundFrame({ line, sum }: Pick<FrameRow, "line" | "sum">): Frame | null {
+  const frame = sumOf(line) === sum ? parsed(line) : "";
+  return typeof frame === "string" ? null : frame;
 }
 
 export type FramesChecked = { frames: number; readonly damaged: Set<number> };

@@ -1,6 +1,5 @@
 // Checks of the index of paths, and of what `last:n` keeps.
 import type { Database } from "bun:sqlite";
-import type { Frame } from "../frame/frame.ts";
 import type { Topic } from "../frame/topic.ts";
 import { type Finding, REPAIR } from "./finding.ts";
 import { pathNamesOf } from "./frames.ts";
@@ -26,14 +25,13 @@ export class IndexCheck {
   }
 
   /** A frame that is missing under its topic or below one of its ancestors. */
-  *visit(frame: Frame, pos: number): Generator<Finding> {
-    for (const name of pathNamesOf(frame.topic)) {
+  *visit({ id, topic }: { id: string; topic: Topic }, pos: number): Generator<Finding> {
+    for (const name of pathNamesOf(topic)) {
       const pathId = this.#pathId(name);
       if (pathId !== null && this.#sql.has.get(pathId, pos) !== null) {
         this.#found++;
         continue;
       }
-      const { id, topic } = frame;
       yield { fault: "index_missing", message: `frame ${id} is not found under ${name}`, action: REPAIR, id, topic };
     }
   }
