@@ -4,8 +4,9 @@ import { XsError } from "../error.ts";
 import { formatFrame, type Frame, idInLine, parseFrame } from "../frame/frame.ts";
 import { hashOf } from "../frame/hash.ts";
 import type { Id } from "../frame/id.ts";
-import { checkMayBeStored } from "../frame/topic.ts";
+import { checkMayBeStored, parseTopic, type Topic } from "../frame/topic.ts";
 import { expiresAt } from "../frame/ttl.ts";
+import type { IndexCheck } from "./check-index.ts";
 import { type Finding, type Progress, REPAIR } from "./finding.ts";
 import { sumOf } from "./frames.ts";
 import { naturalPosition } from "./position.ts";
@@ -19,7 +20,7 @@ const EXPIRED_MS_MAX = 10_000;
 export type FrameRow = {
   readonly pos: number;
   /** As SQL takes it from the line, whether it is one or not; the id likewise. */
-  readonly topic: string;
+  readonly topic: string | null;
   readonly id: string;
   readonly line: string;
   readonly sum: number;
@@ -39,6 +40,15 @@ export function frameRows(db: Database): Generator<readonly FrameRow[]> {
   );
 }
 
+/** The topic under which a row is listed, also where its line is damaged; null when that is none. */
+export function topicOf({ topic }: Pick<FrameRow, "topic">): Topic | null {
+  try {
+    return parseTopic(topic ?? "");
+  } catch {
+    return null;
+  }
+}
+
 /** The frame in a row; null when its line is not, byte for byte, the one that was stored. */
 export function soundFrame({ line, sum }: Pick<FrameRow, "line" | "sum">): Frame | null {
   const frame = sumOf(line) === sum ? parsed(line) : "";
@@ -47,17 +57,14 @@ export function soundFrame({ line, sum }: Pick<FrameRow, "line" | "sum">): Frame
 
 export type FramesChecked = { frames: number; readonly damaged: Set<number> };
 
-/** What looks at each frame beside these checks. */
-export type Visit = (frame: Frame, pos: number) => Iterable<Finding>;
-
 /**
  * Checks every frame. Notes in `checked` how many there are and the positions of those whose line is damaged; such a
- * frame is not looked at further, and `visit` sees only the others.
+ * frame is not looked at further.
  */
 export function* checkFrames(
   db: Database,
   checked: FramesChecked,
-  { servedAtMs, visit, progress }: { servedAtMs: number | null; visit: Visit; progress: Progress },
+  { servedAtMs, index, progress }: { servedAtMs: number | null; index: IndexCheck; progress: Progress },
 ): Generator<Finding> {
   const digestOfContent = db.prepare<{ digest: Uint8Array }, [number]>(
     "SELECT digest FROM content WHERE content_id = ?",
@@ -65,6 +72,8 @@ export function* checkFrames(
   let previous: Id | null = null;
   for (const rows of frameRows(db)) {
     for (const row of rows) {
+      const topic = topicOf(row);
+      if (topic !== null) index.add(topic, row.pos);
       const frame = parsed(row.line);
       if (sumOf(row.line) !== row.sum || typeof frame === "string") {
         checked.damaged.add(row.pos);
@@ -86,7 +95,6 @@ export function* checkFrames(
           topic: frame.topic,
         };
       }
-      yield* visit(frame, row.pos);
       previous = frame.id;
     }
     checked.frames += rows.length;

@@ -3,9 +3,10 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, SQLiteError } from "bun:sqlite";
 import { XsError } from "../error.ts";
+import { parseTopic } from "../frame/topic.ts";
 import { checkContentFiles, checkContentRows, checkStrays } from "./check-content.ts";
 import { checkDatabase, checkHeader } from "./check-database.ts";
-import { checkFrames } from "./check-frames.ts";
+import { checkFrames, frameRows } from "./check-frames.ts";
 import { checkLast, IndexCheck } from "./check-index.ts";
 import { casDir } from "./cas-layout.ts";
 import { type Finding, type Progress, RESTORE } from "./finding.ts";
@@ -111,9 +112,15 @@ function* checkFramesAndIndex(
 ): Generator<Finding> {
   const index = new IndexCheck(db);
   const frames = { frames: 0, damaged: new Set<number>() };
-  yield* checkFrames(db, frames, { servedAtMs, visit: (frame, pos) => index.visit(frame, pos), progress });
+  yield* checkFrames(db, frames, { servedAtMs, index, progress });
   checked.frames = frames.frames;
-  yield* index.finish(frames.damaged);
+  if (index.agrees()) return;
+  for (const rows of frameRows(db)) {
+    for (const { topic, id, pos } of rows) {
+      if (topic !== null && !frames.damaged.has(pos)) yield* index.missing({ topic: parseTopic(topic), id, pos });
+    }
+  }
+  yield* index.dangling(frames.damaged);
 }
 
 async function* guardedFiles(findings: AsyncIterable<Finding>): AsyncGenerator<Finding> {

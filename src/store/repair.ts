@@ -2,10 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { type Database, SQLiteError } from "bun:sqlite";
 import { XsError } from "../error.ts";
-import { parseTopic } from "../frame/topic.ts";
 import { expiresAt } from "../frame/ttl.ts";
 import { refuseNoStore } from "./check.ts";
-import { frameRows, soundFrame } from "./check-frames.ts";
+import { frameRows, soundFrame, topicOf } from "./check-frames.ts";
 import { IndexCheck } from "./check-index.ts";
 import { pathNamesOf } from "./frames.ts";
 import { lockStore } from "./lock.ts";
@@ -103,13 +102,13 @@ function rebuildPaths(db: Database, say: Say): void {
     const addPath = db.prepare<null, [string]>("INSERT INTO path (name) VALUES (?)");
     const add = db.prepare<null, [number, number]>("INSERT INTO path_frame (path_id, pos) VALUES (?, ?)");
     for (const rows of frameRows(db)) {
-      for (const { pos, topic } of rows) {
-        if (!isTopic(topic)) continue;
-        for (const name of pathNamesOf(parseTopic(topic))) {
+      for (const row of rows) {
+        const topic = topicOf(row);
+        for (const name of topic === null ? [] : pathNamesOf(topic)) {
           const known = pathId.get(name)?.path_id;
           if (known === undefined) addPath.run(name);
           const id = known ?? pathId.get(name)?.path_id;
-          if (id !== undefined) add.run(id, pos);
+          if (id !== undefined) add.run(id, row.pos);
         }
       }
     }
@@ -121,21 +120,11 @@ function arePathsRight(db: Database): boolean {
   const index = new IndexCheck(db);
   for (const rows of frameRows(db)) {
     for (const row of rows) {
-      if (!isTopic(row.topic)) continue;
-      for (const _ of index.visit({ topic: parseTopic(row.topic), id: row.id }, row.pos)) return false;
+      const topic = topicOf(row);
+      if (topic !== null) index.add(topic, row.pos);
     }
   }
-  for (const _ of index.finish(new Set())) return false;
-  return true;
-}
-
-function isTopic(text: string): boolean {
-  try {
-    parseTopic(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return index.agrees();
 }
 
 // Sets right the columns that follow from a line which is sound. Answers how many lines are not.

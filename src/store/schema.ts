@@ -116,6 +116,7 @@ export function openDatabaseReadOnly(dir: string): Database {
   try {
     harden(db);
     checkVersion(db, databasePath(dir));
+    db.run(`PRAGMA cache_size = -${CACHE_KIB}`);
     return db;
   } catch (error) {
     db.close();
