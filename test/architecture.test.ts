@@ -12,7 +12,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   frame: ["error.ts"],
   store: ["error.ts", "frame"],
   http: ["error.ts", "frame", "store"],
-  transfer: ["error.ts", "frame", "http"],
+  transfer: ["error.ts", "frame", "http", "store"],
   "server.ts": ["error.ts", "frame", "store", "http"],
   cli: ["error.ts", "frame", "http", "transfer", "server.ts", "store"],
   "main.ts": ["error.ts", "cli"],

@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ default: Command 
   get: () => import("./get.ts"),
   import: () => import("./import.ts"),
   export: () => import("./export.ts"),
+  backup: () => import("./backup.ts"),
   check: () => import("./check.ts"),
   stat: () => import("./stat.ts"),
   gc: () => import("./gc.ts"),

@@ -16,7 +16,8 @@ function answer({ dir, task }: Request): Answer {
     const db = openDatabaseReadOnly(dir);
     try {
       if (task.kind === "count") return { kind: "done", counts: countDatabase(db, task.top) };
-      // A copy needs no fsync before its reader has it, and its journal is never rolled back: a failed copy is thrown away.
+      // Whoever reads the copy brings it to a disk; syncing it here would hold up the commits of the server.
+      db.run("PRAGMA synchronous = OFF");
       db.prepare("VACUUM INTO ?").run(task.path);
       return { kind: "done", counts: null };
     } finally {

@@ -102,6 +102,24 @@ export function* checkFrames(
   }
 }
 
+/** A quick look at a copy: the pages of the database and the checksum of every line. Notes how many frames there are. */
+export function* checkSums(db: Database, counted: { frames: number }, progress: Progress): Generator<Finding> {
+  const problems = db.query<{ quick_check: string }, []>("PRAGMA quick_check(10)").all();
+  for (const { quick_check: problem } of problems) {
+    if (problem !== "ok")
+      yield {
+        fault: "database_integrity",
+        message: `the database is damaged: ${problem.replaceAll("\n", "; ")}`,
+        action: REPAIR,
+      };
+  }
+  for (const rows of frameRows(db)) {
+    for (const row of rows) if (sumOf(row.line) !== row.sum) yield damagedFrame(row, "");
+    counted.frames += rows.length;
+    progress(counted.frames, "frames");
+  }
+}
+
 // The frame of a line; a sentence when it is not the canonical line of a frame that may be stored.
 function parsed(line: string): Frame | string {
   try {

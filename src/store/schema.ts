@@ -111,11 +111,14 @@ export function closeDatabase(db: Database): void {
 }
 
 /** Opens the database of a store for reading beside a server, or of a store at rest. */
-export function openDatabaseReadOnly(dir: string): Database {
-  const db = new Database(databasePath(dir), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
+export const openDatabaseReadOnly = (dir: string): Database => openDatabaseFile(databasePath(dir));
+
+/** Opens a database by its path, for reading. */
+export function openDatabaseFile(path: string): Database {
+  const db = new Database(path, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
   try {
     harden(db);
-    checkVersion(db, databasePath(dir));
+    checkVersion(db, path);
     db.run(`PRAGMA cache_size = -${CACHE_KIB}`);
     return db;
   } catch (error) {
