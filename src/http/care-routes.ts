@@ -71,12 +71,11 @@ function copyResponse(copy: Copy, hold: boolean, signal: AbortSignal): Response 
   signal.addEventListener("abort", leave);
   // A generator that has not begun runs no `finally`.
   if (signal.aborted) leave();
-  const headers: Record<string, string> = {
+  const headers = {
     ...UNCACHED,
     "content-type": DATABASE_TYPE,
     [SIZE_HEADER]: String(copy.size),
   };
-  if (!hold) headers["content-length"] = String(copy.size);
   return new Response(pulledBody(chunks(), leave), { headers });
 }
 

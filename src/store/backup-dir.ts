@@ -170,9 +170,10 @@ export class BackupDir {
     }
   }
 
-  /** Lets go of the directory; what was not finished is left for the next backup to go on with. */
+  /** Lets go of the directory; content that has come is left for the next backup to go on with. */
   close(): void {
     this.#database?.close();
+    if (existsSync(this.#partialPath)) unlinkSync(this.#partialPath);
     this.#unlock();
   }
 }

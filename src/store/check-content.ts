@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "bun:sqlite";
-import { type Hash, hashOf } from "../frame/hash.ts";
+import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 import { prefixOf } from "./cas.ts";
 import { contentFiles, contentPath, entriesOf, hashFile, quarantinePath, temporaryDir } from "./cas-layout.ts";
 import { type Finding, type Progress, REPAIR } from "./finding.ts";
@@ -180,7 +180,7 @@ export async function* checkStrays(
     yield {
       fault: "file_temporary",
       message: `${path} was left behind by a crash`,
-      action: `${REPAIR}, or start the server`,
+      action: REPAIR,
       path,
     };
   for await (const { path, hash } of strayFiles(dir, db, isServed, nowMs)) {
@@ -219,7 +219,7 @@ export async function* strayFiles(
     "SELECT data IS NULL AS isFile FROM content WHERE prefix = ? AND digest = ?",
   );
   const isOwned = (hash: Hash): boolean => {
-    const digest = Buffer.from(hash.slice("sha256-".length), "base64");
+    const digest = digestOf(hash);
     return owner.all(prefixOf(digest), digest).some((row) => row.isFile === 1);
   };
   for await (const { path, hash } of contentFiles(dir)) {

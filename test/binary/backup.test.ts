@@ -53,8 +53,8 @@ test(
       const writer = async (number: number): Promise<void> => {
         const own: string[] = [];
         ids.push(own);
-        while (!isOver) {
-          const body = own.length % 5 === 0 ? large(own.length % 200) : new Uint8Array(50).fill(number);
+        for (let n = 0; !isOver; n++) {
+          const body = n % 5 === 0 ? large(n % 200) : new Uint8Array(50).fill(number);
           const answer = await api(server, `/append/load.${number}`, { method: "POST", body });
           own.push(((await answer.json()) as { id: string }).id);
           // What it removes, with content that may be in the copy, and that is collected at once.

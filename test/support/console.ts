@@ -38,6 +38,7 @@ export function normalized(lines: readonly string[]): string[] {
       .replaceAll(/\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, "<id>")
       .replaceAll(/\b\d\d:\d\d:\d\d\.\d{3} [0-9A-Z]{5}\b/g, "<time> <end of id>")
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<timestamp>")
+      .replaceAll(/\bprocess \d+/g, "process <pid>")
       .replaceAll(/^(date|Date): .*/g, "date: <date>")
       .replaceAll(/"ts_ms":\d+,"random":"[0-9A-Z]{16}"/g, '"ts_ms":<ms>,"random":"<random>"')
       .trimEnd(),
