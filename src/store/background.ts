@@ -27,7 +27,7 @@ export async function countStore(dir: string, top: number): Promise<Counts> {
 }
 
 // The compiled program is one file system of its own, where the worker keeps its place below src/ and is asked for by that.
-const WORKER = import.meta.dir.startsWith("/$bunfs/")
+const WORKER = /^(\/\$bunfs|[A-Z]:[\\/]~BUN)[\\/]/.test(import.meta.dir)
   ? "./store/background-worker.ts"
   : new URL("./background-worker.ts", import.meta.url);
 
