@@ -279,6 +279,8 @@ export class Frames {
   removePath({ path_id: pathId, name }: { path_id: number; name: string }): void {
     this.#sql.deletePath.run(pathId);
     this.#pathIds.delete(name);
+    // Whatever topics had led here: an id that is kept for a path that is gone would lose frames their index.
+    this.#topicPathIds.clear();
   }
 
   #addPath(name: string): number {

@@ -59,7 +59,7 @@ export async function run(
 /** Runs the program, expects exit code 0, and answers stdout without its last line end. */
 export async function ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await xs(args, options);
-  if (code !== 0) throw new Error(`xs ${args.join(" ")} ended with ${code}: ${stderr}`);
+  if (code !== 0) throw new Error(`xs ${args.join(" ")} ended with ${code}: ${stderr}${stdout.slice(0, 2_000)}`);
   return stdout.replace(/\n$/, "");
 }
 
