@@ -1,5 +1,5 @@
 // Content files: large content under cas/, written so that a name always means the whole and right content.
-import { constants, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { constants, mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { XsError } from "../error.ts";
@@ -69,8 +69,7 @@ export class ContentFiles {
     } catch (error) {
       release?.();
       await file.close().catch(() => undefined);
-      // Once it has been renamed it is gone from here; the error to tell is the first one.
-      rmSync(temporary, { force: true });
+      removeQuietly(temporary);
       // Lets go of the body, so that its sender is answered instead of waiting to be read.
       void rest.return?.();
       throw error;
@@ -119,6 +118,15 @@ export class ContentFiles {
     } finally {
       await file.close();
     }
+  }
+}
+
+// Once it has been renamed it is gone from here, and a failed disk may not let it go; the error to tell is the first one.
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // What stays is swept up by the next start.
   }
 }
 
