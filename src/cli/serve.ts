@@ -36,20 +36,23 @@ export default command({
   ],
   async run({ path, fsync, quiet }) {
     const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+    let [isServing, isFailed, isStopping] = [false, false, false];
     const server = await startServer(path, {
       fsync: fsync === undefined ? { kind: "always" } : parseFsync(fsync),
       onFrames: quiet ? null : logFrames,
       onFatal: (error) => {
+        isFailed = true;
         writeErr(`xs: ${error.message}\n`);
+        if (!isServing) process.exit(EXIT_DISK_FAILED);
         // The answers that say so are on their way; nothing else may be.
         setTimeout(() => process.exit(EXIT_DISK_FAILED), 100);
       },
     });
-    let isStopping = false;
+    isServing = true;
     const stop = (): void => {
       if (isStopping) process.exit(EXIT_INTERRUPTED);
       isStopping = true;
-      void server.stop().then(() => end(0));
+      void server.stop().then(() => end(isFailed ? EXIT_DISK_FAILED : 0));
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);

@@ -17,6 +17,10 @@ const NO_DESCRIPTORS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 /** A failure as told to callers; `fatal` when the disk can no longer be trusted and nothing more may be acknowledged. */
 export type Fault = { readonly error: XsError; readonly fatal: boolean };
 
+/** What the database or the file system says of an error, with the name that it gives it. */
+export const detailOf = (error: Error): string =>
+  error instanceof SQLiteError && error.code !== undefined ? `${error.code}: ${error.message}` : error.message;
+
 /** Classifies an error that the database or the file system threw; undefined when it came from neither. */
 export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof SQLiteError) return databaseFault(error);
@@ -40,7 +44,7 @@ function databaseFault(error: SQLiteError): Fault {
     case READONLY:
       return readOnly();
     case IOERR:
-      return diskFailed(`${error.code ?? "SQLITE_IOERR"}: ${error.message}`);
+      return diskFailed(detailOf(error));
     case CORRUPT:
     case NOTADB:
       return {

@@ -3,6 +3,7 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { constants, Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
+import { type Fault, faultOf } from "./fault.ts";
 
 /** The database of a store directory, which may be reached through links: SQLite's NOFOLLOW takes offence at those too. */
 export const databasePath = (dir: string): string => join(existsSync(dir) ? realpathSync(dir) : dir, "store.db");
@@ -72,7 +73,7 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
 // Pages of cache: 16 MB, for reads; the limit keeps idle memory independent of the store's size.
 const CACHE_KIB = 16_000;
 // A checkpoint costs two fsyncs: one for 16 MB of log, not for 4, halves the pauses and still bounds the log.
-const CHECKPOINT_PAGES = 4_000;
+export const CHECKPOINT_PAGES = 4_000;
 const LOG_BYTES_KEPT = 64 * 1024 * 1024;
 
 /** Opens (and if need be makes or migrates) the database of a store for writing. Throws `XsError` for a foreign, newer or emptied file. */
@@ -99,15 +100,18 @@ export function openDatabase(dir: string): Database {
   }
 }
 
-/** Closes the database with everything in its one file, so that a store at rest can be copied as it is. */
-export function closeDatabase(db: Database): void {
+/** Closes the database with everything in its one file, so that a store at rest can be copied as it is; answers what kept it. */
+export function closeDatabase(db: Database): Fault | undefined {
   try {
     // Closing would do this too, but only once every prepared statement is collected as garbage.
     db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-  } catch {
+    return undefined;
+  } catch (error) {
     // A full or failed disk: the log keeps what it has, and the next opening reads it.
+    return faultOf(error);
+  } finally {
+    db.close();
   }
-  db.close();
 }
 
 /** Opens the database of a store for reading beside a server, or of a store at rest. */

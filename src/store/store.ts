@@ -1,5 +1,4 @@
 // The one door of this room: a store is opened, written through the group commit, read, and closed.
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import type { Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
 import { formatFrame, type Frame, type FrameDraft } from "../frame/frame.ts";
@@ -10,10 +9,11 @@ import { expiresAt } from "../frame/ttl.ts";
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { Collector } from "./collector.ts";
-import { faultOf } from "./fault.ts";
+import { detailOf, faultOf } from "./fault.ts";
 import { entryOf, Feed } from "./feed.ts";
 import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
 import { lockStore } from "./lock.ts";
+import { makePlace } from "./place.ts";
 import { Pages } from "./pages.ts";
 import { type Part, read, type Sources } from "./reader.ts";
 import { Retention } from "./retention.ts";
@@ -39,18 +39,18 @@ const ID_RESERVE_MS = 1_000;
 
 /** Opens the store in a directory, which is made if it is not there (0700), and locks it. */
 export function openStore(dir: string, options: StoreOptions = {}): Store {
-  if (existsSync(dir) && !statSync(dir).isDirectory()) throw new XsError("invalid", `${dir} is not a directory`);
-  // Nothing that is made here is for other users: not the database, not its log, not the socket.
-  process.umask(0o077);
-  mkdirSync(dir, { recursive: true });
-  chmodSync(dir, 0o700);
-  const unlock = lockStore(dir);
+  let unlock: (() => void) | undefined;
   try {
+    makePlace(dir);
+    unlock = lockStore(dir);
     return new Store(dir, openDatabase(dir), unlock, options);
   } catch (error) {
-    unlock();
+    unlock?.();
     const fault = faultOf(error);
-    throw fault ? new XsError(fault.error.code, `${dir} cannot be opened: ${(error as Error).message}`) : error;
+    if (fault === undefined) throw error;
+    const told = new XsError(fault.error.code, `${dir} cannot be opened: ${detailOf(error as Error)}`);
+    if (fault.fatal) options.onFatal?.(told);
+    throw told;
   }
 }
 
@@ -66,6 +66,7 @@ export class Store {
   readonly #feed = new Feed();
   readonly #writer: Writer;
   readonly #unlock: () => void;
+  readonly #onFatal: (error: XsError) => void;
   readonly #now: () => number;
   readonly #collector: Collector;
   // Frames that the running transaction has added and whose ttl it has not applied yet.
@@ -77,6 +78,7 @@ export class Store {
     this.dir = dir;
     this.#db = db;
     this.#unlock = unlock;
+    this.#onFatal = options.onFatal ?? (() => undefined);
     this.#now = options.now ?? Date.now;
     this.#frames = new Frames(db);
     this.#pages = new Pages(db, this.#frames);
@@ -88,7 +90,7 @@ export class Store {
       db,
       { snapshot: () => this.#snapshot(), flush: () => this.#flush() },
       (entries) => this.#feed.publish(entries),
-      options.onFatal ?? (() => undefined),
+      this.#onFatal,
       options.fsync ?? { kind: "always" },
     );
     this.care = new Care({
@@ -285,7 +287,8 @@ export class Store {
     await this.#writer.drain();
     await this.#writer.submit(() => this.#frames.noteTail()).catch(() => undefined);
     this.#writer.close(new XsError("unavailable", "the server is stopping; try again"));
-    closeDatabase(this.#db);
+    const fault = closeDatabase(this.#db);
     this.#unlock();
+    if (fault?.fatal) this.#onFatal(fault.error);
   }
 }

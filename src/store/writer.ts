@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
 import { type Fault, faultOf } from "./fault.ts";
 import type { FeedEntry } from "./feed.ts";
+import { Log } from "./log.ts";
 
 /** When a commit reaches the disk: before it is acknowledged, every so many milliseconds, or when SQLite sees fit. */
 export type Fsync = { readonly kind: "always" | "never" } | { readonly kind: "interval"; readonly ms: number };
@@ -54,6 +55,7 @@ export class Writer {
   readonly #onFatal: (error: XsError) => void;
   readonly #sql;
   readonly #fsync: Fsync;
+  readonly #log: Log;
   #unsynced = false;
   #syncTimer: Timer | null = null;
   #queue: Job[] = [];
@@ -75,6 +77,7 @@ export class Writer {
   ) {
     this.#db = db;
     this.#fsync = fsync;
+    this.#log = new Log(db);
     this.#companion = companion;
     this.#publish = publish;
     this.#onFatal = onFatal;
@@ -143,7 +146,19 @@ export class Writer {
     this.#unsynced = true;
     for (const settle of outcomes) settle();
     this.#publish(batch.published);
-    for (const act of batch.afterCommit) act();
+    for (const act of [...batch.afterCommit, () => this.#log.keepShort()]) this.#afterCommit(act);
+  }
+
+  // What fails here has no caller to tell. Nothing is lost by it: the log keeps what the database cannot take over now, and
+  // a file that stays is removed by gc.
+  #afterCommit(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === undefined) throw error;
+      if (fault.fatal) this.stop(fault.error);
+    }
   }
 
   #run({ work, resolve }: Job, batch: Batch): () => void {
