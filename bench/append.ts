@@ -5,7 +5,7 @@ import { appendPlan, type Load, load } from "./load.ts";
 import { cpuMsOf, interleave, median, ratioOf, whole } from "./measure.ts";
 import { original } from "./original.ts";
 import { type Redis, startRedis } from "./redis.ts";
-import { serve, type Server } from "./server.ts";
+import { serve, serveBound, type Server } from "./server.ts";
 import { RawStore } from "./sqlite-peer.ts";
 
 const CONNECTIONS = [1, 16, 64, 256] as const;
@@ -17,6 +17,8 @@ const GOAL_COMMITS = 0.85;
 const GOAL_REDIS = 0.6;
 const GOAL_CONTENT = 0.5;
 
+type Bound = Pick<Server, "socketPath">;
+
 export const append: Figure = {
   name: "append",
   summary: "durable appends/s over the unix socket, without content and with 1 KB each",
@@ -25,8 +27,10 @@ export const append: Figure = {
     const redis = await startRedis(join(bench.dir, "redis"));
     const raw = new RawStore(join(bench.dir, "raw"));
     if (redis === null) bench.report({ figure: "append beside Redis", skipped: "redis-server is not installed" });
-    await atOneConnection(bench, server, raw);
-    for (const connections of CONNECTIONS) await atConnections(bench, server, redis, connections);
+    const bound = await serveBound(join(bench.dir, "bound"));
+    await atOneConnection(bench, server, raw, bound);
+    for (const connections of CONNECTIONS) await atConnections(bench, server, redis, bound, connections);
+    await bound.stop();
     for (const connections of [1, 64]) await withContent(bench, server, redis, raw, connections);
     await inBatches(bench, server, redis);
     await original(bench, server);
@@ -36,21 +40,32 @@ export const append: Figure = {
   },
 };
 
-async function atOneConnection(bench: Bench, server: Server, raw: RawStore): Promise<void> {
-  const { xs, sqlite } = await interleave(bench.rounds, {
-    xs: () => load(appendPlan(server.socketPath, 1, bench.roundMs)).then(({ rate }) => rate),
+async function atOneConnection(bench: Bench, server: Server, raw: RawStore, bound: Bound): Promise<void> {
+  const run = ({ socketPath }: Bound): Promise<number> =>
+    load(appendPlan(socketPath, 1, bench.roundMs)).then(({ rate }) => rate);
+  const { xs, sqlite, bare } = await interleave(bench.rounds, {
+    xs: () => run(server),
     sqlite: () => raw.run(bench.roundMs, 1, 0),
+    bare: () => run(bound),
   });
   bench.report({
     figure: "append, 1 connection",
     unit: "of raw SQLite FULL",
     reached: ratioOf(xs, sqlite),
     atLeast: GOAL_COMMITS,
-    detail: `${whole(median(xs))}/s; SQLite ${whole(median(sqlite))}/s`,
+    detail:
+      `${whole(median(xs))}/s; SQLite ${whole(median(sqlite))}/s; Bun.serve with that commit and nothing else ` +
+      `${ratioOf(bare, sqlite).toFixed(2)} of it`,
   });
 }
 
-async function atConnections(bench: Bench, server: Server, redis: Redis | null, connections: number): Promise<void> {
+async function atConnections(
+  bench: Bench,
+  server: Server,
+  redis: Redis | null,
+  bound: Bound,
+  connections: number,
+): Promise<void> {
   const loads: Load[] = [];
   const shares: number[] = [];
   const ours = async (): Promise<number> => {
@@ -60,28 +75,29 @@ async function atConnections(bench: Bench, server: Server, redis: Redis | null, 
     loads.push(done);
     return done.rate;
   };
-  const { xs, peer } = await interleave(bench.rounds, {
+  const run = (socketPath: string, rest: object): Promise<number> =>
+    load(appendPlan(socketPath, connections, bench.roundMs, rest)).then(({ rate }) => rate);
+  const { xs, bare, peer } = await interleave(bench.rounds, {
     xs: ours,
-    peer: () =>
-      redis === null
-        ? Number.NaN
-        : load(appendPlan(redis.socketPath, connections, bench.roundMs, { protocol: "redis" })).then(
-            ({ rate }) => rate,
-          ),
+    bare: () => run(bound.socketPath, {}),
+    peer: () => (redis === null ? Number.NaN : run(redis.socketPath, { protocol: "redis" })),
   });
   const latency = `p50 ${median(loads.map(({ p50Ms }) => p50Ms)).toFixed(2)}, p99 ${median(loads.map(({ p99Ms }) => p99Ms)).toFixed(2)} ms`;
   const share = (values: readonly number[]): string => `${Math.round(median(values) * 100)}%`;
   bench.note(
-    `${connections} connections: ${whole(median(xs))}/s, ${latency}; of a core the server takes ${share(shares)}, ` +
+    `${connections} connections: ${latency}; of a core the server takes ${share(shares)}, ` +
       `the generator ${share(loads.map(({ cpuShare }) => cpuShare))}`,
   );
-  if (redis === null) return;
+  const detail =
+    `${whole(median(xs))}/s; Redis ${redis === null ? "missing" : `${whole(median(peer))}/s`}; Bun.serve with such commits ` +
+    `and nothing else ${whole(median(bare))}/s (xs reaches ${ratioOf(xs, bare).toFixed(2)} of it)`;
   bench.report({
     figure: `append, ${connections} connections`,
-    unit: "of Redis Streams",
-    reached: ratioOf(xs, peer),
-    ...(connections >= 64 ? { atLeast: GOAL_REDIS } : {}),
-    detail: `${whole(median(xs))}/s; Redis ${whole(median(peer))}/s`,
+    ...(redis === null
+      ? { unit: "of Bun.serve with such commits", reached: ratioOf(xs, bare) }
+      : { unit: "of Redis Streams", reached: ratioOf(xs, peer) }),
+    ...(redis !== null && connections >= 64 ? { atLeast: GOAL_REDIS } : {}),
+    detail,
   });
 }
 

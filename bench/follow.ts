@@ -34,7 +34,7 @@ export const follow: Figure = {
     const count = bench.quick ? 150 : 1_500;
     for (let n = 0; n < count; n++) {
       await Bun.sleep(1000 / PACE_PER_S / 2);
-      commits.push(raw.commitMs());
+      commits.push(raw.commitMs(1));
       await Bun.sleep(1000 / PACE_PER_S / 2);
       sent[n] = performance.now();
       await appender.send("POST", "/append/latency", metaHeader({ n }));

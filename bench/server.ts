@@ -51,6 +51,22 @@ export async function serve(binary: string, dir: string): Promise<Server> {
   };
 }
 
+/** Starts the server that shows what Bun and SQLite can do at most; it answers appends alone. */
+export async function serveBound(dir: string): Promise<Omit<Server, "dir">> {
+  mkdirSync(dir, { recursive: true });
+  const child = startServer([process.execPath, join(import.meta.dir, "bound-server.ts"), dir]);
+  const socketPath = join(dir, "sock");
+  await untilReady(() => fetch("http://x/", { unix: socketPath }).then((answer) => answer.ok));
+  return {
+    pid: child.pid,
+    socketPath,
+    async stop() {
+      child.kill();
+      await child.exited;
+    },
+  };
+}
+
 /** Asks every millisecond until the answer is true. */
 export async function untilReady(isReady: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + READY_MS_MAX;

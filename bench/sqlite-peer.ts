@@ -47,10 +47,10 @@ export class RawStore {
     return (frames * 1000) / (performance.now() - start);
   }
 
-  /** Milliseconds of one commit of one frame. */
-  commitMs(): number {
+  /** Milliseconds of one commit of `batch` frames. */
+  commitMs(batch: number): number {
     const start = performance.now();
-    this.run(0, 1, 0);
+    this.run(0, batch, 0);
     return performance.now() - start;
   }
 

@@ -6,7 +6,7 @@ import type { Frames } from "./frames.ts";
 
 // A page is held in memory once a reader: as many rows as make about 256 KiB, judged by the page before.
 const PAGE_BYTES_AIM = 256 * 1024;
-const PAGE_FRAMES_MAX = 1_024;
+const PAGE_FRAMES_MAX = 4_096;
 const PAGE_FRAMES_FIRST = 128;
 // Arrivals are read one by one in JavaScript, so that a page of them is smaller.
 const ARRIVALS_MAX = 256;
