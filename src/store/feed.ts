@@ -35,7 +35,7 @@ export class Feed {
   #bytes = 0;
   #followers = 0;
   #closed = false;
-  #wakers = new Set<() => void>();
+  readonly #waiters = new Set<Waiter>();
 
   /** The number that the next entry will have. */
   get end(): number {
@@ -80,9 +80,7 @@ export class Feed {
   }
 
   #wake(): void {
-    const wakers = this.#wakers;
-    this.#wakers = new Set();
-    for (const wake of wakers) wake();
+    for (const waiter of this.#waiters) waiter.wake();
   }
 
   /** The entries from a number on; null when some of them are no longer held. */
@@ -90,18 +88,11 @@ export class Feed {
     return number < this.#first ? null : this.#entries.slice(number - this.#first);
   }
 
-  /** Waits until an entry with this number is there, the feed closes, the signal aborts, or `ms` have passed. */
-  async wait(number: number, signal: AbortSignal, ms: number | null): Promise<void> {
-    if (this.end > number || signal.aborted || this.#closed) return;
-    const { promise, resolve: wake } = Promise.withResolvers<void>();
-    const timer = ms === null ? undefined : setTimeout(wake, ms);
-    const onAbort = (): void => wake();
-    signal.addEventListener("abort", onAbort);
-    this.#wakers.add(wake);
-    await promise;
-    this.#wakers.delete(wake);
-    signal.removeEventListener("abort", onAbort);
-    clearTimeout(timer);
+  /** A place to wait for one follower, until it leaves. */
+  waiter(signal: AbortSignal): Waiter {
+    const waiter = new Waiter(this, signal, () => this.#waiters.delete(waiter));
+    this.#waiters.add(waiter);
+    return waiter;
   }
 
   #dropOldest(): void {
@@ -113,5 +104,41 @@ export class Feed {
     this.#entries = this.#entries.slice(drop);
     this.#first += drop;
     this.#bytes = bytes;
+  }
+}
+
+/** Where one follower waits for news. It listens to its signal once, for to do so at each wait cost a third of a delivery. */
+export class Waiter {
+  readonly #feed: Feed;
+  readonly #signal: AbortSignal;
+  readonly #onLeave: () => void;
+  #resolve: (() => void) | null = null;
+
+  constructor(feed: Feed, signal: AbortSignal, onLeave: () => void) {
+    this.#feed = feed;
+    this.#signal = signal;
+    this.#onLeave = onLeave;
+    signal.addEventListener("abort", this.wake);
+  }
+
+  /** Ends the wait, if there is one. */
+  readonly wake = (): void => {
+    const resolve = this.#resolve;
+    this.#resolve = null;
+    resolve?.();
+  };
+
+  /** Waits until an entry with this number is there, the feed closes, the signal aborts, or `ms` have passed. */
+  async wait(number: number, ms: number | null): Promise<void> {
+    if (this.#feed.end > number || this.#signal.aborted || this.#feed.closed) return;
+    const timer = ms === null ? undefined : setTimeout(this.wake, ms);
+    await new Promise<void>((resolve) => (this.#resolve = resolve));
+    clearTimeout(timer);
+  }
+
+  /** Gives the place up. */
+  leave(): void {
+    this.#signal.removeEventListener("abort", this.wake);
+    this.#onLeave();
   }
 }

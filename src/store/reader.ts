@@ -44,10 +44,23 @@ export async function* read(
 ): AsyncGenerator<Part> {
   const reader = new Reader(sources, options, takesArrivals);
   const leave = takesArrivals ? sources.feed.join() : null;
+  const waiter = options.follow === null ? null : sources.feed.waiter(signal);
   try {
-    yield* reader.history(signal);
-    if (options.follow !== null && !reader.done) yield* reader.live(options.follow.pulseMs, signal);
+    for (let part = reader.nextOfHistory(); part !== null; part = reader.nextOfHistory()) {
+      yield part;
+      if (reader.done || signal.aborted) return;
+    }
+    if (waiter === null || reader.done) return;
+    if (options.start?.kind !== "new") yield { kind: "threshold", id: sources.markerId() };
+    reader.beginLive();
+    while (!reader.done && !signal.aborted) {
+      const part = reader.nextOfLive();
+      if (part !== null) yield part;
+      else if (sources.feed.closed) return;
+      else await waiter.wait(reader.feedNumber, reader.pulseInMs());
+    }
   } finally {
+    waiter?.leave();
     leave?.();
   }
 }
@@ -64,6 +77,7 @@ class Reader {
   // What arrived up to this number and lies up to `#historyEnd` was handed out as history.
   #historyArrival = 0;
   #feedNumber: number;
+  #pulseAt = 0;
   #left: number;
   #page: Page | null = null;
 
@@ -84,6 +98,11 @@ class Reader {
     return this.#left <= 0;
   }
 
+  /** The number of the next entry of the feed. */
+  get feedNumber(): number {
+    return this.#feedNumber;
+  }
+
   #firstCursor(): Cursor {
     const { pages, now } = this.#sources;
     const { last, start, topic } = this.#options;
@@ -93,39 +112,35 @@ class Reader {
     return pages.beforeLast(topic, cursor, this.#historyEnd, last, now());
   }
 
-  async *history(signal: AbortSignal): AsyncGenerator<Part> {
-    for (let part = this.#step(this.#historyEnd); part !== null; part = this.#step(this.#historyEnd)) {
-      yield part;
-      if (this.done || signal.aborted) return;
-    }
-    if (this.#options.follow === null || this.#options.start?.kind === "new" || this.done) return;
-    yield { kind: "threshold", id: this.#sources.markerId() };
+  /** The next page of the history; null at its end. */
+  nextOfHistory(): Part | null {
+    return this.#step(this.#historyEnd);
   }
 
-  async *live(pulseMs: number | null, signal: AbortSignal): AsyncGenerator<Part> {
-    const { feed, now, markerId } = this.#sources;
-    this.#beginLive();
-    let pulseAt = pulseMs === null ? null : now() + pulseMs;
-    while (!signal.aborted && !this.done) {
-      const part = this.#take();
-      if (part !== null) {
-        yield part;
-        continue;
-      }
-      if (feed.closed) return;
-      const nowMs = now();
-      if (pulseAt !== null && pulseMs !== null && (nowMs >= pulseAt || pulseAt > nowMs + pulseMs)) {
-        pulseAt = nowMs + pulseMs;
-        yield { kind: "pulse", id: markerId() };
-        continue;
-      }
-      await feed.wait(this.#feedNumber, signal, pulseAt === null ? null : Math.max(1, pulseAt - nowMs));
-    }
-  }
-
-  // Behind the end of the history nothing has been read: what arrived there meanwhile comes with the feed, or by its number.
-  #beginLive(): void {
+  /** Behind the end of the history nothing has been read: what arrived there comes with the feed, or by its number. */
+  beginLive(): void {
     [this.#historyArrival, this.#arrival] = [this.#arrival, this.#firstArrival];
+    this.#pulseAt = this.#sources.now() + (this.#options.follow?.pulseMs ?? 0);
+  }
+
+  /** What has come, or a pulse that is due; null when there is nothing but to wait. */
+  nextOfLive(): Part | null {
+    return this.#take() ?? this.#pulse();
+  }
+
+  /** Milliseconds until a pulse is due; null for no pulses. */
+  pulseInMs(): number | null {
+    return this.#options.follow?.pulseMs == null ? null : Math.max(1, this.#pulseAt - this.#sources.now());
+  }
+
+  #pulse(): Part | null {
+    const pulseMs = this.#options.follow?.pulseMs ?? null;
+    if (pulseMs === null || this.#sources.feed.closed) return null;
+    const nowMs = this.#sources.now();
+    // A clock that was set back must not silence the pulse until it has caught up.
+    if (nowMs < this.#pulseAt && this.#pulseAt <= nowMs + pulseMs) return null;
+    this.#pulseAt = nowMs + pulseMs;
+    return { kind: "pulse", id: this.#sources.markerId() };
   }
 
   // Takes what the feed holds; when it no longer holds the next entry, the store does (all but ephemeral frames).

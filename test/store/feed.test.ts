@@ -45,24 +45,24 @@ describe("the feed", () => {
 
   test("wakes who waits when an entry comes, and at once when it is there", async () => {
     const feed = new Feed();
-    const waits = [feed.wait(0, never, null), feed.wait(0, never, null)];
+    const waits = [feed.waiter(never).wait(0, null), feed.waiter(never).wait(0, null)];
     feed.publish(entries(1));
     await Promise.all(waits);
-    await feed.wait(0, never, null);
+    await feed.waiter(never).wait(0, null);
   });
 
   test("wakes who waits when the time is up, the reader leaves, or the feed closes", async () => {
     const feed = new Feed();
-    await feed.wait(0, never, 1);
+    await feed.waiter(never).wait(0, 1);
     const leaving = new AbortController();
-    const left = feed.wait(0, leaving.signal, null);
+    const left = feed.waiter(leaving.signal).wait(0, null);
     leaving.abort();
     await left;
-    await feed.wait(0, leaving.signal, null);
-    const closing = feed.wait(0, never, null);
+    await feed.waiter(leaving.signal).wait(0, null);
+    const closing = feed.waiter(never).wait(0, null);
     feed.close();
     await closing;
-    await feed.wait(0, never, null);
+    await feed.waiter(never).wait(0, null);
     expect(feed.closed).toBe(true);
   });
 
