@@ -52,6 +52,12 @@ const CASES: readonly Case[] = [
     load: "autoload -U compinit; compinit -u; source <(xs completions zsh); PS1=rea; PS1+='dy>'\r",
   },
   {
+    name: "zsh with a function file",
+    command: ["zsh", "-f", "-i"],
+    check: ["zsh", "-n", file("zsh")],
+    load: "cp xs-completions.zsh _xs; fpath=($PWD $fpath); autoload -U compinit; compinit -u; PS1=rea; PS1+='dy>'\r",
+  },
+  {
     name: "fish",
     command: ["fish", "-i"],
     check: ["fish", "-n", file("fish")],
@@ -67,7 +73,7 @@ const CASES: readonly Case[] = [
 
 for (const { name, command, check, load } of CASES) {
   const isHere = Bun.which(command[0] ?? "") !== null;
-  if (!isHere) console.warn(`SKIPPED: ${name} is not installed; its completions are not tested`);
+  if (!isHere) console.warn(`SKIPPED: ${command[0]} is not installed; its completions are not tested`);
 
   test.skipIf(!isHere)(`the completions for ${name} have no fault of syntax`, async () => {
     expect(await run(check)).toMatchObject({ code: 0, stdout: "", stderr: "" });

@@ -36,6 +36,14 @@ const sums = new Map(
     .map((line) => [line.slice(66), line.slice(0, 64)]),
 );
 const commit = commitOf();
+const bill = JSON.parse(readFileSync(join(DIST, `xs-v${VERSION}.cdx.json`), "utf8")) as {
+  bomFormat: string;
+  metadata: { component: { version: string; properties: [{ value: string }] } };
+  components: { name: string; version: string; purl: string }[];
+};
+const releasedCommit = bill.metadata.component.properties[0].value;
+if (releasedCommit !== commit)
+  throw new Error(`dist/ is of ${releasedCommit}, the source is ${commit}: npm run release`);
 
 /** Unpacks the archive for a machine, once, and answers its directory. */
 async function unpacked(target: Target): Promise<string> {
@@ -166,11 +174,6 @@ test(
 );
 
 test("the bill of materials names what is in the binaries", () => {
-  const bill = JSON.parse(readFileSync(join(DIST, `xs-v${VERSION}.cdx.json`), "utf8")) as {
-    bomFormat: string;
-    metadata: { component: { version: string } };
-    components: { name: string; version: string; purl: string }[];
-  };
   expect([bill.bomFormat, bill.metadata.component.version]).toEqual(["CycloneDX", VERSION]);
   expect(bill.components.map(({ name }) => name)).toEqual(["citty", "hono", "ulid", "bun"]);
   for (const { name, version, purl } of bill.components) expect(purl).toBe(`pkg:npm/${name}@${version}`);
