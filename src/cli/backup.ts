@@ -8,7 +8,10 @@ import { showProgress } from "./progress.ts";
 export default command({
   name: "backup",
   summary: "copy a live store into a directory that can be served as it is",
-  positionals: { addr: ADDRESS, dir: { description: "a directory that is new or empty, or holds an older backup" } },
+  positionals: {
+    addr: ADDRESS,
+    dir: { description: "a directory that is new or empty, or holds an older backup", complete: "directory" },
+  },
   flags: {},
   examples: [
     ["xs backup ./store /mnt/disk/store", "copies it; again later, only what is new of its content files"],

@@ -9,7 +9,7 @@ import { showProgress } from "./progress.ts";
 export default command({
   name: "check",
   summary: "check every frame and all content of a store, served or not",
-  positionals: { store: { description: "the store's directory" } },
+  positionals: { store: { description: "the store's directory", complete: "directory" } },
   flags: {
     repair: { description: "first mend what can be mended without a loss; the store must not be served" },
     json: { description: "a line of JSON a fault, and one with the counts at the end" },

@@ -18,8 +18,16 @@ export default command({
   flags: {
     install: { description: "write the module and a file that loads it at the start of Nushell" },
     clean: { description: "remove both" },
-    "lib-path": { value: "dir", description: "where the module goes; Nushell's scripts directory without it" },
-    "autoload-path": { value: "dir", description: "where the other file goes; Nushell's vendor/autoload without it" },
+    "lib-path": {
+      value: "dir",
+      description: "where the module goes; Nushell's scripts directory without it",
+      complete: "directory",
+    },
+    "autoload-path": {
+      value: "dir",
+      description: "where the other file goes; Nushell's vendor/autoload without it",
+      complete: "directory",
+    },
   },
   examples: [
     ["xs nu --install", "from its next start on, Nushell has .append, .cat and the rest"],
