@@ -7,7 +7,8 @@ import { serve } from "./server.ts";
 // Against curl: no slower, but for what such short processes differ from one run to the next.
 const GOAL_CURL = 1.0;
 const GOAL_EMPTY_MS = 4;
-const RUNS = 15;
+// Processes a round, of which the median counts.
+const RUNS = { quick: 7, full: 15 } as const;
 
 export const clients: Figure = {
   name: "clients",
@@ -18,6 +19,7 @@ export const clients: Figure = {
     const curl = Bun.which("curl");
     if (curl === null) bench.report({ figure: "clients beside curl", skipped: "curl is not installed" });
     const content = Buffer.from("hello");
+    const runs = bench.quick ? RUNS.quick : RUNS.full;
     const post = ["-X", "POST", "--data-binary", "@-"];
     const commands = [
       { figure: "version", args: [], path: "/version", stdin: null, curlArgs: [] },
@@ -27,9 +29,9 @@ export const clients: Figure = {
     for (const { figure, args, path, stdin, curlArgs } of commands) {
       const peer = [curl ?? "true", "-sS", "--unix-socket", server.socketPath, ...curlArgs, `http://x${path}`];
       const { xs, other, nothing } = await interleave(bench.rounds, {
-        nothing: () => medianMs([empty], stdin),
-        xs: () => medianMs([bench.binary, figure, server.dir, ...args], stdin),
-        other: () => medianMs(curl === null ? [empty] : peer, stdin),
+        nothing: () => medianMs([empty], stdin, runs),
+        xs: () => medianMs([bench.binary, figure, server.dir, ...args], stdin, runs),
+        other: () => medianMs(curl === null ? [empty] : peer, stdin, runs),
       });
       const extra = median(xs.map((ms, round) => ms - (nothing[round] ?? Number.NaN)));
       const detail = `xs ${inMs(median(xs))}; curl ${inMs(median(other))}; empty ${inMs(median(nothing))}`;
@@ -44,8 +46,8 @@ export const clients: Figure = {
   },
 };
 
-function medianMs(command: string[], stdin: Uint8Array | null): number {
-  const times = Array.from({ length: RUNS }, () => {
+function medianMs(command: string[], stdin: Uint8Array | null, runs: number): number {
+  const times = Array.from({ length: runs }, () => {
     const start = performance.now();
     const { exitCode } = Bun.spawnSync(command, { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "inherit" });
     if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
