@@ -2,6 +2,7 @@
 // of files, and what they print held against what the page says.
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { installRuntimes } from "./page-files.ts";
 import { COMMAND, run, serve, type Served } from "./xs.ts";
 
 export type Step = { readonly command: string; readonly expected: readonly string[]; readonly line: number };
@@ -51,6 +52,7 @@ export async function runSteps(steps: readonly Step[], dir: string): Promise<str
   mkdirSync(bin);
   writeFileSync(join(bin, "xs"), `#!/bin/sh\nexec ${COMMAND.map((word) => `'${word}'`).join(" ")} "$@"\n`);
   chmodSync(join(bin, "xs"), 0o755);
+  installRuntimes(bin);
   const env = { PATH: `${bin}:${process.env["PATH"] ?? ""}` };
   const servers: Served[] = [];
   const outputs: string[][] = [];
