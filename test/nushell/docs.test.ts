@@ -1,38 +1,59 @@
-// docs/nushell.md: every example runs, in order, in one session on a new store, and gives the output that stands below it.
+// The pages about Nushell: every example runs, in order, in one session on a new store, and gives the output that stands
+// below it. XS_DOCS_UPDATE=1 writes what it gives.
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MODULE, nuText, withNu } from "../support/nu.ts";
 
-const PAGE = resolve(import.meta.dir, "../../docs/nushell.md");
+const DOCS = resolve(import.meta.dir, "../../docs");
+const PAGES = ["nushell.md", "howto/nushell.md"];
+const EXAMPLE = /```nu\n(.*?)```\n(?:\n```text\n(.*?)```\n)?/gs;
 const SEPARATOR = "\u001e";
 // As wide as a terminal on which tables show whole.
 const WIDTH = 136;
 
-test("every example on the page gives what the page shows", async () => {
-  const examples = [...readFileSync(PAGE, "utf8").matchAll(/```nu\n(.*?)```\n(?:\n```text\n(.*?)```\n)?/gs)].map(
-    ([, code = "", output]) => ({ code: code.trimEnd(), output: output?.trimEnd() }),
-  );
-  expect(examples.length).toBeGreaterThan(30);
-  await withNu(async ({ server, env }) => {
-    const steps = examples.map(({ code, output }) =>
-      output === undefined ? `${code} | ignore` : `(${code}) | table --expand --width ${WIDTH} | print`,
-    );
-    const script = `use ${MODULE} *\n$env.config.use_ansi_coloring = false\n${steps.join(`\nprint "${SEPARATOR}"\n`)}`;
-    // On ./store, as the page has it.
-    const printed = (await nuText(script, join(server.addr, ".."), { ...env, XS_ADDR: "" })).split(SEPARATOR);
-    for (const [index, { code, output }] of examples.entries()) {
-      if (output !== undefined) {
-        expect({ code, output: settled(printed[index] ?? "") }).toEqual({ code, output: settled(output) });
+for (const page of PAGES) {
+  test(`docs/${page}: every example gives what the page shows`, async () => {
+    const markdown = readFileSync(join(DOCS, page), "utf8");
+    const examples = [...markdown.matchAll(EXAMPLE)].map(([, code = "", output]) => ({
+      code: code.trimEnd(),
+      output: output?.trimEnd(),
+    }));
+    expect(examples.length).toBeGreaterThan(10);
+    await withNu(async ({ server, env }) => {
+      const steps = examples.map(({ code, output }) => (output === undefined ? `${code} | ignore` : shown(code)));
+      const script = `use ${MODULE} *\n$env.config.use_ansi_coloring = false\n${steps.join(`\nprint "${SEPARATOR}"\n`)}`;
+      // On ./store, as the page has it.
+      const printed = (await nuText(script, join(server.addr, ".."), { ...env, XS_ADDR: "" })).split(SEPARATOR);
+      if (process.env["XS_DOCS_UPDATE"]) return writeFileSync(join(DOCS, page), withPrinted(markdown, printed));
+      for (const [index, { code, output }] of examples.entries()) {
+        if (output !== undefined) {
+          expect({ code, output: settled(printed[index] ?? "") }).toEqual({ code, output: settled(output) });
+        }
       }
-    }
+    });
   });
-});
+}
 
-// Ids differ from run to run, but not in their length; a line's end has no meaning.
-const settled = (text: string): string =>
+function shown(code: string): string {
+  return `(${code}) | table --expand --width ${WIDTH} | print`;
+}
+
+function withPrinted(markdown: string, printed: readonly string[]): string {
+  let at = 0;
+  return markdown.replaceAll(EXAMPLE, (block, code: string, output?: string) => {
+    const text = trimmed(printed[at++] ?? "");
+    return output === undefined ? block : `\`\`\`nu\n${code}\`\`\`\n\n\`\`\`text\n${text}\n\`\`\`\n`;
+  });
+}
+
+// Ids differ from run to run, but not in their length.
+const settled = (text: string): string => trimmed(text).replaceAll(/\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, "0".repeat(26));
+
+// A line's end has no meaning.
+const trimmed = (text: string): string =>
   text
     .split("\n")
-    .map((line) => line.trimEnd().replace(/\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, "0".repeat(26)))
+    .map((line) => line.trimEnd())
     .join("\n")
     .trim();
