@@ -32,7 +32,7 @@ for (const { page, language, build, command } of LANGUAGES) {
   const reason = await whyNot([language]);
   if (reason !== null) console.warn(`${page}: its client is not tried: ${reason}`);
 
-  test.if(reason === null)(
+  test.concurrent.if(reason === null)(
     `${page}: a follower sees each event once, through a crash of the server and a start of its own`,
     async () => {
       const dir = temporaryDir();

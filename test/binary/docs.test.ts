@@ -1,4 +1,4 @@
-// Every example of the README and of docs/ is run, and prints what the page says. XS_DOCS_UPDATE=1 writes what it prints.
+// Every example of the README and of docs/ is run, each page in a directory of its own, and prints what the page says. XS_DOCS_UPDATE=1 writes what it prints.
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -23,19 +23,26 @@ for (const page of PAGES) {
   const reason = await whyNot(files.map(({ language }) => language));
   if (reason !== null) console.warn(`${page}: its programs are not run: ${reason}`);
 
-  test.if(steps.length > 0 && reason === null)(`${page}: every command prints what the page says`, async () => {
-    const dir = temporaryDir();
-    writeFiles(files, dir.path);
-    const outputs = await runSteps(steps, dir.path).finally(dir.remove);
-    if (process.env["XS_DOCS_UPDATE"]) return writeFileSync(join(ROOT, page), withOutputs(text, outputs));
-    for (const [at, { command, expected, line }] of steps.entries()) {
-      expect([`line ${line}`, command, ...normalized(outputs[at] ?? [])]).toEqual([
-        `line ${line}`,
-        command,
-        ...normalized(expected),
-      ]);
-    }
-  });
+  test.concurrent.if(steps.length > 0 && reason === null)(
+    `${page}: every command prints what the page says`,
+    async () => {
+      const dir = temporaryDir();
+      writeFiles(files, dir.path);
+      const outputs = await runSteps(steps, dir.path).finally(dir.remove);
+      if (process.env["XS_DOCS_UPDATE"]) return writeFileSync(join(ROOT, page), withOutputs(text, outputs));
+      for (const [at, { command, expected, line }] of steps.entries()) {
+        expect([`line ${line}`, command, ...normalized(outputs[at] ?? [])]).toEqual([
+          `line ${line}`,
+          command,
+          ...normalized(expected),
+        ]);
+      }
+    },
+  );
+}
+
+for (const page of PAGES) {
+  const text = readFileSync(join(ROOT, page), "utf8");
 
   test(`${page}: every link leads to a file that is there, and to a heading of it`, () => {
     const targets = [...prose(text).matchAll(/\]\(([^):\s]+)\)/g)].map(([, target = ""]) => target);
