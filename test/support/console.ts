@@ -58,7 +58,7 @@ export async function runSteps(steps: readonly Step[], dir: string): Promise<str
   const outputs: string[][] = [];
   try {
     for (const { command } of steps) {
-      const served = /^xs serve (\S+)(.*)$/.exec(command);
+      const served = /^xs serve (\S+)(.*?)(?: &)?$/.exec(command);
       if (served) {
         const server = await serve(join(dir, served[1] ?? ""), (served[2] ?? "").split(" ").filter(Boolean));
         servers.push(server);
