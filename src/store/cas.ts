@@ -3,6 +3,7 @@
 import type { Database } from "bun:sqlite";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 import { ContentFiles, corrupt } from "./content-files.ts";
+import { readingSlowly } from "./fault.ts";
 
 // Up to here a row and its share of one group commit are cheaper than a file with two fsyncs of its own.
 const INLINE_BYTES_MAX = 64 * 1024;
@@ -128,7 +129,10 @@ export class Cas {
     const { data } = row;
     if (data === null) {
       const { size } = row;
-      return { size, slice: async (start, end) => (await this.#files.checked(hash, size)).slice(start, end) };
+      return {
+        size,
+        slice: (start, end) => readingSlowly(async () => (await this.#files.checked(hash, size)).slice(start, end)),
+      };
     }
     if (hashOf(new Bun.CryptoHasher("sha256").update(data).digest()) !== hash) throw corrupt(hash);
     return { size: data.length, slice: async (start, end) => data.subarray(start, end) };

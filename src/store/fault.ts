@@ -37,6 +37,41 @@ export function faultOf(error: unknown): Fault | undefined {
   return diskFailed(`${syscall}: ${message}`);
 }
 
+// A read that fails leaves nothing in doubt, so that the server goes on: other pages and files may well be whole.
+function readFault(error: unknown): unknown {
+  const fault = error instanceof XsError ? undefined : faultOf(error);
+  if (fault === undefined) return error;
+  if (!fault.fatal) return fault.error;
+  return new XsError("internal", `the disk could not be read (${detailOf(error as Error)}); run: xs check <store>`);
+}
+
+/** Reads; what the database or the file system says is told as an `XsError`. */
+export function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw readFault(error);
+  }
+}
+
+/** The same for what takes its time. */
+export async function readingSlowly<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw readFault(error);
+  }
+}
+
+/** The same for what comes bit by bit. */
+export async function* readingParts<T>(parts: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* parts;
+  } catch (error) {
+    throw readFault(error);
+  }
+}
+
 function databaseFault(error: SQLiteError): Fault {
   switch (error.errno & 0xff) {
     case FULL:

@@ -9,7 +9,7 @@ import { expiresAt } from "../frame/ttl.ts";
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { Collector } from "./collector.ts";
-import { detailOf, faultOf } from "./fault.ts";
+import { detailOf, faultOf, reading, readingParts } from "./fault.ts";
 import { entryOf, Feed } from "./feed.ts";
 import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
 import { lockStore } from "./lock.ts";
@@ -189,16 +189,18 @@ export class Store {
 
   /** The line of the frame with this id; null when there is none that is visible. */
   get(id: Id): string | null {
-    const pos = this.#frames.find(id);
-    return pos === null ? null : this.#frames.lineAt(pos, this.#now());
+    return reading(() => {
+      const pos = this.#frames.find(id);
+      return pos === null ? null : this.#frames.lineAt(pos, this.#now());
+    });
   }
 
   /** At most `limit` topics that have frames and begin with a prefix, in order of their names. */
-  readonly topics = (prefix: string, limit: number): string[] => listTopics(this.#db, prefix, limit);
+  readonly topics = (prefix: string, limit: number): string[] => reading(() => listTopics(this.#db, prefix, limit));
 
   /** Reads frames and markers until the end that the options set, or until the signal aborts. */
   read(options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
-    return read(this.#sources, options, signal);
+    return readingParts(read(this.#sources, options, signal));
   }
 
   /** Reads what comes to lie above the tail from now on: for a log, which is not told of an import into the history. */
@@ -248,7 +250,7 @@ export class Store {
 
   /** Opens stored content; null when there is none. Throws `internal` when what is there is damaged. */
   content(hash: Hash): Content | null {
-    return this.#cas.open(hash);
+    return reading(() => this.#cas.open(hash));
   }
 
   #snapshot(): () => void {
