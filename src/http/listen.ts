@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import http from "node:http";
 import type { Server } from "bun";
 import type { Hono } from "hono";
-import { XsError } from "../error.ts";
+import { invalid, XsError } from "../error.ts";
 import { checkSocketPath } from "./address.ts";
 import { problemResponse } from "./status.ts";
 
@@ -43,6 +43,9 @@ export function listen(app: Hono, socketPath: string): Listener {
     maxRequestBodySize: BODY_BYTES_MAX,
     async fetch(request) {
       if (isFinishing) return problemResponse(new XsError("unavailable", "the server is stopping; try again"));
+      // Without a usable host Bun leaves the URL relative, and the routes would cut its path at the wrong place.
+      if (!/^https?:\/\//.test(request.url))
+        return problemResponse(invalid("the request has no host, or one that is no host"));
       underWay++;
       try {
         return await app.fetch(request);
@@ -75,5 +78,12 @@ function removeStaleSocket(path: string): void {
   if (!stat) return;
   if (!stat.isSocket())
     throw new XsError("conflict", `${path} is not a socket, and the server needs that name; move it away`);
-  unlinkSync(path);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw new XsError(
+      "unavailable",
+      `${path} is left from a server that has ended, and cannot be removed: ${(error as Error).message}`,
+    );
+  }
 }
