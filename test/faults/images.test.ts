@@ -11,7 +11,7 @@ import { temporaryDir } from "../support/store.ts";
 import { ok, serve } from "../support/xs.ts";
 
 const IMAGES = sized(20, 500);
-const RELAXED_IMAGES = sized(8, 100);
+const RELAXED_IMAGES = sized(4, 100);
 const WRITERS = 64;
 const APPENDS_A_RUN = sized(100, 300);
 

@@ -6,6 +6,7 @@
 //
 //   XS_SHIM_DIR=/path/of/store        whose files are meant
 //   XS_SHIM_FAIL=fsync:3:once:5       kind (open write fsync rename unlink mkdir), number from 1 on, once | ever, errno
+//   XS_SHIM_ONLY=/store.db            how the paths end that are meant; without it all
 //   XS_SHIM_FIRED=/path               gets a line for each call that was failed
 //   XS_SHIM_JOURNAL=/path             gets a record for each change
 #define _GNU_SOURCE
@@ -33,7 +34,7 @@ enum { OPEN = 1, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MKDIR };
 #define FDS_MAX 65536
 
 static struct { ino_t ino; char *path; } files[FDS_MAX];
-static const char *dir, *kind;
+static const char *dir, *kind, *only;
 static size_t dir_length;
 static long nth, count;
 static int for_ever, error_number, fired = -1, journal = -1;
@@ -59,15 +60,19 @@ static const char *path_of(int fd) {
   return files[fd].path;
 }
 
-static int must_fail(const char *call, const char *path) {
+static int must_fail_as(const char *call, const char *path, const char *name) {
   if (!kind || strcmp(kind, call) != 0) return 0;
+  size_t length = strlen(path), suffix = only ? strlen(only) : 0;
+  if (suffix > length || (suffix > 0 && strcmp(path + length - suffix, only) != 0)) return 0;
   long number = __atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);
   if (number != nth && !(for_ever && number > nth)) return 0;
   char line[4200];
-  int length = snprintf(line, sizeof line, "%s %s\n", call, path);
-  if (fired >= 0) CALL(SYS_write, fired, line, length, 0);
+  int written = snprintf(line, sizeof line, "%s %s\n", name, path);
+  if (fired >= 0) CALL(SYS_write, fired, line, written, 0);
   return 1;
 }
+
+static int must_fail(const char *call, const char *path) { return must_fail_as(call, path, call); }
 
 static int is_journaled(const char *path) {
   size_t length = strlen(path);
@@ -124,7 +129,7 @@ static long synced(long number, int fd) {
 
 static long truncated(int fd, off_t size) {
   const char *path = path_of(fd);
-  if (path && must_fail("write", path)) return -error_number;
+  if (path && must_fail_as("write", path, "truncate")) return -error_number;
   if (!path || !is_journaled(path)) return CALL(SYS_ftruncate, fd, size, 0, 0);
   pthread_mutex_lock(&lock);
   note(TRUNCATE, files[fd].ino, size, path, NULL, NULL, 0);
@@ -195,6 +200,7 @@ __attribute__((constructor)) static void begin(void) {
   if (path) journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   path = getenv("XS_SHIM_FIRED");
   if (path) fired = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  only = getenv("XS_SHIM_ONLY");
   const char *fail = getenv("XS_SHIM_FAIL");
   if (fail) {
     char *copy = strdup(fail);

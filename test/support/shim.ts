@@ -18,6 +18,8 @@ export type Failure = {
   readonly nth: number;
   readonly times: "once" | "ever";
   readonly error: keyof typeof ERRNO;
+  /** How the paths end that are meant; all without it. */
+  readonly only?: string;
 };
 
 let built: Promise<string> | undefined;
@@ -45,6 +47,7 @@ export async function shimEnv(
     ...(failure === undefined
       ? {}
       : { XS_SHIM_FAIL: `${failure.call}:${failure.nth}:${failure.times}:${ERRNO[failure.error]}` }),
+    ...(failure?.only === undefined ? {} : { XS_SHIM_ONLY: failure.only }),
     ...(fired === undefined ? {} : { XS_SHIM_FIRED: fired }),
     ...(journal === undefined ? {} : { XS_SHIM_JOURNAL: journal }),
   };
