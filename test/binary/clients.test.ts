@@ -7,7 +7,19 @@ import { filesOf, whyNot, writeFiles } from "../support/page-files.ts";
 import { temporaryDir } from "../support/store.ts";
 import { ok, run, serve } from "../support/xs.ts";
 
-const HOWTO = resolve(import.meta.dir, "../../docs/howto");
+const ROOT = resolve(import.meta.dir, "../..");
+// A directory of its own has no node_modules to find types in.
+const NODE_TYPES = [
+  "--module",
+  "preserve",
+  "--target",
+  "esnext",
+  "--types",
+  "bun",
+  "--typeRoots",
+  join(ROOT, "node_modules/@types"),
+];
+const HOWTO = join(ROOT, "docs/howto");
 
 type Language = {
   readonly page: string;
@@ -19,7 +31,20 @@ type Language = {
 
 const LANGUAGES: readonly Language[] = [
   { page: "python.md", language: "python", build: null, command: ["python3", "example.py"] },
-  { page: "typescript.md", language: "ts", build: null, command: [process.execPath, "example.ts"] },
+  {
+    page: "typescript.md",
+    language: "ts",
+    build: [
+      process.execPath,
+      "check",
+      "--strict",
+      "--noEmit",
+      "--allowImportingTsExtensions",
+      ...NODE_TYPES,
+      "example.ts",
+    ],
+    command: [process.execPath, "example.ts"],
+  },
   {
     page: "go.md",
     language: "go",
