@@ -2,6 +2,7 @@
 // of files, and what they print held against what the page says.
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 import { installRuntimes } from "./page-files.ts";
 import { COMMAND, run, serve, type Served } from "./xs.ts";
 
@@ -62,6 +63,9 @@ export async function runSteps(steps: readonly Step[], dir: string): Promise<str
       if (served) {
         const server = await serve(join(dir, served[1] ?? ""), (served[2] ?? "").split(" ").filter(Boolean));
         servers.push(server);
+        // It answers before it has written its first line.
+        if (!/ (-q|--quiet)\b/.test(command))
+          await eventually(`a line of ${command}`, () => server.log().includes("\n"));
         outputs.push(server.log().trimEnd().split("\n").filter(Boolean));
         continue;
       }
