@@ -3,6 +3,7 @@ import { SQLiteError } from "bun:sqlite";
 import { XsError } from "../error.ts";
 
 // https://www.sqlite.org/rescode.html: the low byte of an extended code is its class.
+const BUSY = 5;
 const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
@@ -86,6 +87,8 @@ function databaseFault(error: SQLiteError): Fault {
         error: new XsError("internal", `the database is damaged (${error.message}); run: xs check <store>`),
         fatal: false,
       };
+    case BUSY:
+      return { error: new XsError("unavailable", "the database is held by another process; try again"), fatal: false };
     case CANTOPEN:
       return { error: new XsError("unavailable", "the database cannot open a file it needs; try again"), fatal: false };
     default:

@@ -70,6 +70,9 @@ const MIGRATIONS: readonly string[] = [
 /** The version of the schema that this program writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
+// A reader beside the server that comes upon the head of the log while it changes takes the write lock for an instant to
+// read it once more (walIndexReadHdr in https://sqlite.org/src/file/src/wal.c); who cannot wait would fail an append for that.
+const LOCK_WAIT_MS_MAX = 1_000;
 // Pages of cache: 16 MB, for reads; the limit keeps idle memory independent of the store's size.
 const CACHE_KIB = 16_000;
 // A checkpoint costs two fsyncs: one for 16 MB of log, not for 4, halves the pauses and still bounds the log.
@@ -90,6 +93,7 @@ export function openDatabase(dir: string): Database {
     // auto_vacuum is off: free pages are used again, and a file that shrinks would have to be rewritten.
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = FULL");
+    db.run(`PRAGMA busy_timeout = ${LOCK_WAIT_MS_MAX}`);
     db.run(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.run(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
     db.run(`PRAGMA cache_size = -${CACHE_KIB}`);
