@@ -44,7 +44,7 @@ export function listen(app: Hono, socketPath: string): Listener {
     async fetch(request) {
       if (isFinishing) return problemResponse(new XsError("unavailable", "the server is stopping; try again"));
       // Without a usable host Bun leaves the URL relative, and the routes would cut its path at the wrong place.
-      if (!/^https?:\/\//.test(request.url))
+      if (!URL.canParse(request.url))
         return problemResponse(invalid("the request has no host, or one that is no host"));
       underWay++;
       try {
