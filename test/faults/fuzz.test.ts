@@ -262,7 +262,7 @@ test(`${REQUESTS} malformed and random requests crash nothing, get no 5xx that i
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
           // What Bun itself refuses before any of our code: a version of HTTP that it does not speak.
           if (status.startsWith("5") && status !== "505")
-            throw new Error(`request ${number} of XS_SEED=${SEED} got ${answer}: ${JSON.stringify(text)}`);
+            throw new Error(`request ${number} of XS_SEED=${SEED} got ${answer}: ${JSON.stringify(text)}\n${log()}`);
           // Once everything has been loaded and compiled.
           if (number === Math.floor(REQUESTS / 5)) rss = rssOf(pid);
         }
