@@ -2,7 +2,7 @@
 import { XsError } from "../error.ts";
 import type { Answer, Request } from "./background.ts";
 import { countDatabase } from "./counts.ts";
-import { faultOf } from "./fault.ts";
+import { readFault } from "./fault.ts";
 import { openDatabaseReadOnly } from "./schema.ts";
 
 declare const self: Worker;
@@ -24,7 +24,7 @@ function answer({ dir, task }: Request): Answer {
       db.close();
     }
   } catch (error) {
-    const told = error instanceof XsError ? error : faultOf(error)?.error;
-    return { kind: "failed", code: told?.code ?? "internal", message: told?.message ?? (error as Error).message };
+    const told = readFault(error);
+    return { kind: "failed", code: told instanceof XsError ? told.code : "internal", message: (told as Error).message };
   }
 }

@@ -38,12 +38,15 @@ export function faultOf(error: unknown): Fault | undefined {
   return diskFailed(`${syscall}: ${message}`);
 }
 
-// A read that fails leaves nothing in doubt, so that the server goes on: other pages and files may well be whole.
-function readFault(error: unknown): unknown {
+/** A failure as it is told of a read or a copy. It leaves nothing in doubt, so that the server goes on: the rest may be whole. */
+export function readFault(error: unknown): unknown {
   const fault = error instanceof XsError ? undefined : faultOf(error);
   if (fault === undefined) return error;
   if (!fault.fatal) return fault.error;
-  return new XsError("internal", `the disk could not be read (${detailOf(error as Error)}); run: xs check <store>`);
+  return new XsError(
+    "internal",
+    `the disk failed (${detailOf(error as Error)}): nothing was changed; run: xs check <store>`,
+  );
 }
 
 /** Reads; what the database or the file system says is told as an `XsError`. */
