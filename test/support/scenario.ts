@@ -53,10 +53,11 @@ export async function startUnderFault(
 // sweep that expiry asks for, and enough small writes that the log is checkpointed in the middle.
 async function work(addr: string, load: Load, isLong: boolean): Promise<void> {
   const unix = join(addr, "sock");
-  const step = (path: string, init: RequestInit = {}): Promise<unknown> =>
-    fetch(`http://x${path}`, { unix, signal: AbortSignal.timeout(10_000), ...init }).then((response) =>
-      response.bytes(),
-    );
+  const step = async (path: string, init: RequestInit = {}): Promise<void> => {
+    const response = await fetch(`http://x${path}`, { unix, signal: AbortSignal.timeout(10_000), ...init });
+    const text = await response.text();
+    if (!response.ok) load.refused.set(`${response.status} ${path}`, text);
+  };
   await load.append(addr, "small", "small content");
   await load.append(addr, "none", null);
   const large = await load.append(addr, "large", "large content ".repeat(20_000));
