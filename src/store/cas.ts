@@ -45,6 +45,7 @@ export class Cas {
       ),
       mend: db.prepare<null, [Uint8Array, number]>("UPDATE content SET data = ? WHERE content_id = ?"),
     };
+    this.#files.recover((hash) => this.idOf(hash) !== null);
   }
 
   /**
@@ -59,7 +60,7 @@ export class Cas {
       small.push(next.value);
       size += next.value.length;
       if (size > INLINE_BYTES_MAX) {
-        return { data: null, ...(await this.#files.write(small, chunks, (hash) => this.#hold(hash))) };
+        return { data: null, ...(await this.#files.write(small, chunks, (hash) => this.#hold(hash, true))) };
       }
     }
     return size === 0 ? null : this.takeBytes(small.length === 1 && small[0] ? small[0] : Buffer.concat(small));
@@ -74,12 +75,14 @@ export class Cas {
   /** Whether content of this size may be given to `takeBytes`. */
   static isSmall = (size: number): boolean => size <= INLINE_BYTES_MAX;
 
-  #hold(hash: Hash): () => void {
+  #hold(hash: Hash, isFile = false): () => void {
     this.#held.set(hash, (this.#held.get(hash) ?? 0) + 1);
     return () => {
       const count = (this.#held.get(hash) ?? 1) - 1;
-      if (count > 0) this.#held.set(hash, count);
-      else this.#held.delete(hash);
+      if (count > 0) return void this.#held.set(hash, count);
+      this.#held.delete(hash);
+      // Without a row it may be that a commit failed and is on the disk all the same: the next start decides.
+      if (isFile && this.idOf(hash) !== null) this.#files.unmark(hash);
     };
   }
 
@@ -115,10 +118,17 @@ export class Cas {
     return this.#held.has(hash);
   }
 
+  /** Says that the row of this content, which is in a file, goes with the running transaction. */
+  mark(hash: Hash): void {
+    this.#files.mark(hash);
+  }
+
   /** Removes the file of content whose row is gone. */
   unlink(hash: Hash): void {
     // An upload of the same content may have come in since: then the file is its.
-    if (!this.isHeld(hash)) this.#files.remove(hash);
+    if (this.isHeld(hash)) return;
+    this.#files.remove(hash);
+    this.#files.unmark(hash);
   }
 
   /** Opens stored content; null when there is none. Small content is checked against its hash here and now. */

@@ -82,7 +82,9 @@ export class Collector {
       this.#sql.delete.run(contentId);
       count++;
       bytes += row.size;
-      if (row.isFile) files.push(hash);
+      if (!row.isFile) continue;
+      this.#cas.mark(hash);
+      files.push(hash);
     }
     const unlink = (): void => files.forEach((hash) => this.#cas.unlink(hash));
     return { count, bytes, next: due.length < countMax ? null : (due.at(-1) ?? null), unlink };

@@ -1,9 +1,9 @@
 // Content files: large content under cas/, written so that a name always means the whole and right content.
-import { constants, mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { XsError } from "../error.ts";
-import { type Hash, hashOf } from "../frame/hash.ts";
+import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 import { casDir, contentPath, syncDirectory, temporaryDir } from "./cas-layout.ts";
 
 // Each chunk of an upload is garbage once it is written, which the collector learns of late: left alone, an upload of 2 GB
@@ -11,6 +11,9 @@ import { casDir, contentPath, syncDirectory, temporaryDir } from "./cas-layout.t
 const GARBAGE_BYTES_MAX = 32 * 1024 * 1024;
 // What one read of a file holds in memory.
 const READ_BYTES = 256 * 1024;
+
+// A mark is an empty file in cas/tmp, named by the digest.
+const MARKER = /^[0-9a-f]{64}$/;
 
 /** A content file as it was written: durable under its name. */
 export type WrittenFile = { readonly hash: Hash; readonly size: number };
@@ -24,11 +27,39 @@ export class ContentFiles {
     this.#dir = dir;
     const temporary = temporaryDir(dir);
     mkdirSync(temporary, { recursive: true, mode: 0o700 });
-    // Nobody else writes here while the store's lock is held, so what is left is from a crash.
-    for (const name of readdirSync(temporary)) unlinkSync(join(temporary, name));
     // Directories that a killed server made may not be on the disk yet.
     syncDirectory(casDir(dir));
     syncDirectory(dir);
+  }
+
+  /**
+   * Clears away what a crash left: unfinished files, and those marked files that no row in the database needs. Nobody else
+   * writes here while the store's lock is held.
+   */
+  recover(isStored: (hash: Hash) => boolean): void {
+    const temporary = temporaryDir(this.#dir);
+    for (const name of readdirSync(temporary)) {
+      const hash = MARKER.test(name) ? hashOf(Buffer.from(name, "hex")) : null;
+      if (hash !== null && !isStored(hash)) this.remove(hash);
+      unlinkSync(join(temporary, name));
+    }
+  }
+
+  /**
+   * Marks a file whose row is about to come or to go: after a crash in between, `recover` asks the database, which alone
+   * knows. So no file is left that the store does not know of.
+   */
+  mark(hash: Hash): void {
+    closeSync(openSync(this.#markerPath(hash), "w", 0o600));
+  }
+
+  /** Takes the mark away: file and row agree. */
+  unmark(hash: Hash): void {
+    removeQuietly(this.#markerPath(hash));
+  }
+
+  #markerPath(hash: Hash): string {
+    return join(temporaryDir(this.#dir), digestOf(hash).toString("hex"));
   }
 
   /** Writes the chunks as a file under the name of their hash. `hold` is told the hash before the file gets its name. */
@@ -64,6 +95,7 @@ export class ContentFiles {
       await file.close();
       const hash = hashOf(hasher.digest());
       release = hold(hash);
+      this.mark(hash);
       this.#moveIntoPlace(temporary, hash);
       return { hash, size, release };
     } catch (error) {

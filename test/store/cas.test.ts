@@ -6,11 +6,11 @@ import { hashOf } from "../../src/frame/hash.ts";
 import type { Id } from "../../src/frame/id.ts";
 import { contentPath } from "../../src/store/cas-layout.ts";
 import { databasePath } from "../../src/store/schema.ts";
-import type { Store } from "../../src/store/store.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { frameAt, idAt } from "../support/frames.ts";
 import { draft } from "../support/read.ts";
-import { withStore } from "../support/store.ts";
+import { temporaryDir, withStore } from "../support/store.ts";
 
 const HOUR_MS = 3_600_000;
 const LARGE = new Uint8Array(1_000_000).map((_, at) => (at * 31) % 251);
@@ -113,6 +113,23 @@ describe("content", () => {
       await Bun.file(path).delete();
       await expect(bytesOf(store, hash)).rejects.toThrow("missing on disk");
     }));
+
+  test("in a file whose frame never committed is cleared away by the next start, and what did commit stays", async () => {
+    const dir = temporaryDir();
+    const crashed = openStore(dir.path);
+    const { hash } = await appendContent(crashed, LARGE);
+    // Taken in, and then the server is gone before the append: nobody lets go of it.
+    const lost = await crashed.take(inChunks(LARGE.subarray(1)));
+    const path = contentPath(dir.path, lost?.hash as Hash);
+    expect(existsSync(path)).toBe(true);
+    await crashed.close();
+    const store = openStore(dir.path);
+    expect(existsSync(path)).toBe(false);
+    expect(filesIn(store)).toHaveLength(1);
+    expect(Buffer.from(await bytesOf(store, hash)).equals(LARGE)).toBe(true);
+    await store.close();
+    dir.remove();
+  });
 
   test("in a row that is damaged is an error, and is mended by who sends it again", () =>
     withStore(async (store) => {
