@@ -1,5 +1,6 @@
 // Every route on one page: parse at the door, one call to the store, one answer.
 import { type Context, Hono } from "hono";
+import { PatternRouter } from "hono/router/pattern-router";
 import pkg from "../../package.json" with { type: "json" };
 import { invalid, quote, XsError } from "../error.ts";
 import { formatFrame, withTimestamp } from "../frame/frame.ts";
@@ -34,7 +35,8 @@ const TOPICS_MAX = 10_000;
 
 /** The API of a store. */
 export function routes(store: Store): Hono {
-  const app = new Hono();
+  // Tries the patterns in turn. With so few of them that takes a third of the time of Hono's own choice, a trie.
+  const app = new Hono({ router: new PatternRouter() });
 
   app.get(PATTERNS.read, (c) => {
     const isSse = c.req.header("accept")?.includes(SSE_TYPE) ?? false;
@@ -122,7 +124,14 @@ export function routes(store: Store): Hono {
 }
 
 const json = (line: string): Response => new Response(`${line}\n`, { headers: { "content-type": JSON_TYPE } });
-const queryOf = (c: Context): URLSearchParams => new URL(c.req.url).searchParams;
+
+// Most requests have no query, and to find that out costs less than to parse a URL.
+function queryOf({ req: { url } }: Context): URLSearchParams {
+  const at = url.indexOf("?");
+  return at === -1 ? NO_QUERY : new URLSearchParams(url.slice(at + 1));
+}
+const NO_QUERY = new URLSearchParams();
+
 const param = (c: Context, name: string): string => c.req.param(name) ?? "";
 
 function checkEncoding(request: Request): void {
@@ -135,6 +144,7 @@ function checkEncoding(request: Request): void {
 async function takeBody(store: Store, request: Request): Promise<StoredContent | null> {
   checkEncoding(request);
   const length = request.headers.get("content-length");
+  if (length === null && request.body === null) return null;
   if (length === null || !Cas.isSmall(Number(length))) return store.take(requestChunks(request));
   const bytes = length === "0" ? null : await requestBytes(request);
   return bytes === null || bytes.length === 0 ? null : store.takeBytes(bytes);
