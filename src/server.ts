@@ -31,7 +31,7 @@ export async function startServer(dir: string, { fsync, onFrames, onFatal }: Ser
   const socketPath = join(dir, "sock");
   const listener = await orClose(
     () => listen(routes(store), socketPath),
-    () => store.close(),
+    async () => tell(await store.close()),
   );
   const log = onFrames === null ? undefined : logFrames(store, onFrames);
   const close = async (): Promise<void> => {
@@ -39,15 +39,20 @@ export async function startServer(dir: string, { fsync, onFrames, onFatal }: Ser
     // Who does not read what is printed must not hold up the end.
     await Promise.race([log, Bun.sleep(LOG_MS_MAX)]);
     await listener.close();
-    await store.close();
+    tell(await store.close());
   };
   const stop = async (): Promise<void> => {
     await listener.finish();
-    await announce(store, "xs.stopping", null).catch(() => undefined);
+    await announce(store, "xs.stopping", null).catch(tell);
     await close();
   };
   await orClose(() => announceStart(store), close);
   return { socketPath, stop };
+}
+
+// A full or failed disk at the end: nothing that was acknowledged is lost by it, but it must not pass in silence.
+function tell(error: unknown): void {
+  if (error instanceof XsError) console.error(`xs: at the end: ${error.message}`);
 }
 
 async function orClose<T>(open: () => T | Promise<T>, close: () => Promise<void>): Promise<T> {

@@ -283,14 +283,16 @@ export class Store {
     this.#feed.close();
   }
 
-  /** Finishes what was accepted and closes the files. The store cannot be used afterwards. */
-  async close(): Promise<void> {
+  /** Finishes what was accepted and closes the files for good; answers why the last id was not noted, null when it was. */
+  async close(): Promise<XsError | null> {
+    let refusal: XsError | null = null;
     this.care.stop();
     await this.#writer.drain();
-    await this.#writer.submit(() => this.#frames.noteTail()).catch(() => undefined);
+    await this.#writer.submit(() => this.#frames.noteTail()).catch((error: XsError) => (refusal = error));
     this.#writer.close(new XsError("unavailable", "the server is stopping; try again"));
     const fault = closeDatabase(this.#db);
     this.#unlock();
     if (fault?.fatal) this.#onFatal(fault.error);
+    return refusal;
   }
 }
