@@ -35,7 +35,8 @@ export function contentRows(db: Database): Generator<readonly ContentRow[]> {
     `SELECT content_id, prefix, digest, size, data FROM content WHERE content_id > ? ORDER BY content_id LIMIT ${PAGE_CONTENTS}`,
   );
   return walk(
-    (after) => next.all(after),
+    // A flipped bit can make a value null that the schema says is none.
+    (after) => next.all(after).map((row) => ({ ...row, digest: row.digest ?? new Uint8Array() })),
     (row) => row.content_id,
   );
 }
@@ -117,7 +118,7 @@ export async function* checkContentFiles(
   )) {
     const suspects: Row[] = [];
     for (const row of rows) {
-      if (row.digest.length !== 32) continue;
+      if (row.digest?.length !== 32) continue;
       const found = await hashFile(contentPath(dir, hashOf(row.digest)));
       checked.files++;
       checked.bytes += found?.size ?? 0;

@@ -26,7 +26,8 @@ export function* guarded(part: string, findings: Iterable<Finding>): Generator<F
   try {
     yield* findings;
   } catch (error) {
-    if (!(error instanceof SQLiteError) && !(error instanceof Disorder)) throw error;
+    // A TypeError: a damaged row holds a value of a type that its column cannot have.
+    if (!(error instanceof SQLiteError || error instanceof Disorder || error instanceof TypeError)) throw error;
     yield {
       fault: "database_integrity",
       message: `${part} cannot be read to the end: ${error.message}`,
