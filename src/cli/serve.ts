@@ -73,11 +73,14 @@ async function logFrames(ndjson: Uint8Array): Promise<void> {
   await Bun.sleep(LOG_PAUSE_MS);
 }
 
+// The last second that was written out: under load a thousand lines share one.
+let clock = { second: Number.NaN, text: "" };
+
 function logLine(line: string): string {
   const id = idInLine(line);
   const topic = line.slice('{"topic":"'.length, line.indexOf('","id":"'));
-  const time = new Date(timeOf(id));
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-  return `${clock}.${String(time.getMilliseconds()).padStart(3, "0")} ${id.slice(-5)} ${topic}\n`;
+  const ms = timeOf(id);
+  const second = Math.floor(ms / 1000);
+  if (clock.second !== second) clock = { second, text: new Date(ms).toTimeString().slice(0, "00:00:00".length) };
+  return `${clock.text}.${String(ms % 1000).padStart(3, "0")} ${id.slice(-5)} ${topic}\n`;
 }

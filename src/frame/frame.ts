@@ -34,28 +34,30 @@ const KEYS: ReadonlySet<string> = new Set(["topic", "id", "hash", "meta", "ttl",
  * passed over). A missing hash or meta is null, a missing ttl is `forever`. Throws `invalid`.
  */
 export function parseFrame(json: string): Frame {
+  return canonicalFrame(json) ?? frameOf(membersOf(json));
+}
+
+function canonicalFrame(json: string): Frame | null {
   const canonical = CANONICAL.exec(json);
-  if (canonical && isWhole(canonical[4])) {
-    const [, topic = "", id = "", hash, meta = "", ttl] = canonical;
-    return {
-      topic: parseTopic(topic),
-      id: parseId(id),
-      hash: hash === undefined ? null : parseHash(hash),
-      meta: meta === "null" ? null : parseMeta(meta),
-      ttl: ttl === undefined ? null : parseTtl(ttl),
-    };
-  }
-  return frameOf(membersOf(json));
+  if (!canonical) return null;
+  const [, topic = "", id = "", hash, meta = "null", ttl] = canonical;
+  const parsed = meta === "null" ? null : wholeMeta(meta);
+  if (parsed === undefined) return null;
+  return {
+    topic: parseTopic(topic),
+    id: parseId(id),
+    hash: hash === undefined ? null : parseHash(hash),
+    meta: parsed,
+    ttl: ttl === undefined ? null : parseTtl(ttl),
+  };
 }
 
 // `(.*)` may have run over a second "ttl": then what it took is not one JSON value, and the general scan decides.
-function isWhole(meta: string | undefined): boolean {
-  if (meta === "null") return true;
+function wholeMeta(text: string): Meta | null | undefined {
   try {
-    JSON.parse(meta ?? "");
-    return true;
+    return parseMeta(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

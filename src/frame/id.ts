@@ -13,10 +13,12 @@ export const ID_MIN = "00000000000000000000000000" as Id;
 // 7ZZZ... is the largest ULID: 48 bits of time fill 10 characters less 2 bits.
 const ID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const TIME_CHARS = 10;
+const ID_CHARS = 26;
 const RANDOM_MAX = "ZZZZZZZZZZZZZZZZ";
 
 /** Reads an id in either case; throws `invalid` for anything that is not a ULID. */
 export function parseId(text: string): Id {
+  if (ID_PATTERN.test(text)) return text as Id;
   const upper = text.toUpperCase();
   if (ID_PATTERN.test(upper)) return upper as Id;
   if (/^[0-9a-z]{25}$/.test(text)) {
@@ -25,9 +27,10 @@ export function parseId(text: string): Id {
   throw invalid(`${quote(text)} is not an id: an id is a ULID, 26 characters such as 01M8XS5DBWN8W2CJ3F0J9ZPAZR`);
 }
 
-// The value of each digit of Crockford's base 32, by its character code.
+// The digits of Crockford's base 32, and the value of each by its character code.
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const DIGITS = new Uint8Array(128);
-for (const [value, char] of [..."0123456789ABCDEFGHJKMNPQRSTVWXYZ"].entries()) DIGITS[char.charCodeAt(0)] = value;
+for (const [value, char] of [...ALPHABET].entries()) DIGITS[char.charCodeAt(0)] = value;
 
 /** Milliseconds since 1970 at which the id was made. */
 export function timeOf(id: Id): number {
@@ -64,6 +67,9 @@ export const newId = (nowMs: number): Id => ulid(nowMs, randomUnit) as Id;
 export function nextId(last: Id, nowMs: number): Id {
   const lastMs = timeOf(last);
   if (nowMs > lastMs) return newId(nowMs);
+  // 31 times of 32 only the last digit changes, and ulid's own increment looks at all of them.
+  const digit = DIGITS[last.charCodeAt(ID_CHARS - 1)] ?? 0;
+  if (digit < 31) return (last.slice(0, ID_CHARS - 1) + ALPHABET.charAt(digit + 1)) as Id;
   if (randomOf(last) === RANDOM_MAX) return newId(lastMs + 1);
   return (last.slice(0, TIME_CHARS) + incrementBase32(randomOf(last))) as Id;
 }

@@ -13,7 +13,8 @@ const META_DEPTH_MAX = 200;
 
 /** Checks and compacts JSON text; null for the value null. Throws `invalid`, or `too_large` beyond 128 KiB. */
 export function parseMeta(text: string): Meta | null {
-  const bytes = Buffer.byteLength(text);
+  // A character has at most 3 bytes: most texts need not be measured.
+  const bytes = text.length * 3 > META_BYTES_MAX ? Buffer.byteLength(text) : 0;
   if (bytes > META_BYTES_MAX) {
     throw new XsError(
       "too_large",

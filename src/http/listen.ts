@@ -33,6 +33,9 @@ export function listen(app: Hono, socketPath: string): Listener {
   let underWay = 0;
   let isFinishing = false;
   let onIdle: () => void = () => undefined;
+  const onAnswered = (): void => {
+    if (--underWay === 0) onIdle();
+  };
   // Quiet followers stay for days; the default would cut them after 10 seconds. Stalled bodies have their own deadline.
   // Bun's types leave this option out for a unix socket, where it counts all the same.
   const noIdleTimeout: object = { idleTimeout: 0 };
@@ -41,17 +44,17 @@ export function listen(app: Hono, socketPath: string): Listener {
     unix: path,
     development: false,
     maxRequestBodySize: BODY_BYTES_MAX,
-    async fetch(request) {
+    fetch(request) {
       if (isFinishing) return problemResponse(new XsError("unavailable", "the server is stopping; try again"));
       // Without a usable host Bun leaves the URL relative, and the routes would cut its path at the wrong place.
-      if (!URL.canParse(request.url))
+      if (request.url.startsWith("/"))
         return problemResponse(invalid("the request has no host, or one that is no host"));
+      const answer = app.fetch(request);
+      if (!(answer instanceof Promise)) return answer;
       underWay++;
-      try {
-        return await app.fetch(request);
-      } finally {
-        if (--underWay === 0) onIdle();
-      }
+      // Beside the answer, not around it: a promise around each would cost a request more than its routing.
+      answer.then(onAnswered, onAnswered);
+      return answer;
     },
     error(error) {
       console.error(error);

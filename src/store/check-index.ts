@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { Topic } from "../frame/topic.ts";
 import { type Finding, REPAIR } from "./finding.ts";
-import { pathNamesOf } from "./frames.ts";
+import { pathNamesOf } from "./paths.ts";
 import { Disorder } from "./walk.ts";
 
 // Path ids that are looked up again and again; a store may have any number of topics, so the memory of them is bounded.

@@ -6,7 +6,7 @@ import { expiresAt } from "../frame/ttl.ts";
 
 // What a follower may be behind before it reads from the store again; shared by all followers, so this is all the memory.
 const FEED_FRAMES_MAX = 4_096;
-const FEED_BYTES_MAX = 8 * 1024 * 1024;
+const FEED_CHARS_MAX = 8 * 1024 * 1024;
 
 /** A frame that has just become durable (or is ephemeral). */
 export type FeedEntry = {
@@ -15,24 +15,45 @@ export type FeedEntry = {
   readonly expires: number | null;
   /** Set on an imported frame below the tail; see store/reader.ts. */
   readonly arrival: number | null;
+  /** How many characters it has. */
+  readonly size: number;
   /** The frame's JSON and a line end. One copy serves every follower. */
   readonly bytes: Uint8Array;
 };
 
 /** A frame as it is published; `line` is its JSON. */
-export const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry => ({
-  id: frame.id,
-  topic: frame.topic,
-  expires: expiresAt(frame.id, frame.ttl),
-  arrival,
-  bytes: Buffer.from(`${line}\n`),
-});
+export const entryOf = (frame: Frame, line: string, arrival: number | null): FeedEntry =>
+  new Entry(frame, line, arrival);
+
+class Entry implements FeedEntry {
+  readonly id: Id;
+  readonly topic: Topic;
+  readonly expires: number | null;
+  readonly arrival: number | null;
+  readonly size: number;
+  #text: string | Uint8Array;
+
+  constructor({ id, topic, ttl }: Frame, line: string, arrival: number | null) {
+    this.id = id;
+    this.topic = topic;
+    this.expires = expiresAt(id, ttl);
+    this.arrival = arrival;
+    this.size = line.length + 1;
+    this.#text = line;
+  }
+
+  // Most entries of a store that is being filled are never asked for them.
+  get bytes(): Uint8Array {
+    if (typeof this.#text === "string") this.#text = Buffer.from(`${this.#text}\n`);
+    return this.#text;
+  }
+}
 
 /** Publishes entries, numbered from 0 on in the order in which they came. */
 export class Feed {
   #entries: FeedEntry[] = [];
   #first = 0;
-  #bytes = 0;
+  #chars = 0;
   #followers = 0;
   #closed = false;
   readonly #waiters = new Set<Waiter>();
@@ -73,7 +94,7 @@ export class Feed {
     if (entries.length === 0) return;
     for (const entry of entries) {
       this.#entries.push(entry);
-      this.#bytes += entry.bytes.length;
+      this.#chars += entry.size;
     }
     this.#dropOldest();
     this.#wake();
@@ -97,13 +118,13 @@ export class Feed {
 
   #dropOldest(): void {
     let drop = Math.max(0, this.#entries.length - FEED_FRAMES_MAX);
-    let bytes = this.#bytes;
-    for (let at = 0; at < drop; at++) bytes -= this.#entries[at]?.bytes.length ?? 0;
-    while (bytes > FEED_BYTES_MAX && drop < this.#entries.length) bytes -= this.#entries[drop++]?.bytes.length ?? 0;
+    let chars = this.#chars;
+    for (let at = 0; at < drop; at++) chars -= this.#entries[at]?.size ?? 0;
+    while (chars > FEED_CHARS_MAX && drop < this.#entries.length) chars -= this.#entries[drop++]?.size ?? 0;
     if (drop === 0) return;
     this.#entries = this.#entries.slice(drop);
     this.#first += drop;
-    this.#bytes = bytes;
+    this.#chars = chars;
   }
 }
 

@@ -91,7 +91,7 @@ export class Pages {
   #pathsOf(filter: TopicFilter): number[] | null {
     if (filter === "all") return null;
     return filter
-      .map(({ kind, topic }) => this.#frames.pathId(kind === "below" ? `${topic}.*` : topic))
+      .map(({ kind, topic }) => this.#frames.paths.idOf(kind === "below" ? `${topic}.*` : topic))
       .filter((pathId) => pathId !== null);
   }
 }

@@ -6,7 +6,7 @@ import { expiresAt } from "../frame/ttl.ts";
 import { refuseNoStore } from "./check.ts";
 import { frameRows, soundFrame, topicOf } from "./check-frames.ts";
 import { IndexCheck } from "./check-index.ts";
-import { pathNamesOf } from "./frames.ts";
+import { pathNamesOf } from "./paths.ts";
 import { lockStore } from "./lock.ts";
 import { ContentRepair } from "./repair-content.ts";
 import { closeDatabase, databasePath, expectedSchema, openDatabase, schemaOf } from "./schema.ts";

@@ -71,7 +71,7 @@ export class Retention {
   }
 
   #applyLastFrom(topic: Topic, id: Id, nowMs: number): void {
-    const pathId = this.#frames.pathId(topic);
+    const pathId = this.#frames.paths.idOf(topic);
     const pos = this.#frames.find(id);
     if (pathId === null || pos === null) return;
     const lasts = this.#sql.lasts.all(topic, pos);

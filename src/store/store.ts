@@ -106,12 +106,9 @@ export class Store {
   }
 
   /** Appends a frame; answers it when it and its content are durable (an ephemeral one: when its id is). */
-  async append(draft: FrameDraft, content: StoredContent | null = null): Promise<Frame> {
-    try {
-      return await this.#writer.submit((batch) => this.#appendNow(draft, content, batch));
-    } finally {
-      content?.release();
-    }
+  append(draft: FrameDraft, content: StoredContent | null = null): Promise<Frame> {
+    const appended = this.#writer.submit((batch) => this.#appendNow(draft, content, batch));
+    return content === null ? appended : appended.finally(() => content.release());
   }
 
   #appendNow(draft: FrameDraft, content: StoredContent | null, batch: Batch): Frame {
@@ -124,7 +121,7 @@ export class Store {
       this.#reserve(id);
       if (contentId !== null) this.#collector.leaveUntil(contentId, this.#now() + CONTENT_LEASE_MS);
     } else {
-      this.#frames.append({ frame, contentId, arrival: null }, line);
+      this.#frames.append({ frame, line, contentId, arrival: null });
       this.#added.push(frame);
     }
     batch.published.push(entryOf(frame, line, null));
@@ -150,21 +147,22 @@ export class Store {
   #importNow(frames: readonly Frame[], batch: Batch): Imported {
     const nowMs = this.#now();
     const following = this.#feed.followers > 0;
-    const visible = frames.filter(({ id, ttl }) => (expiresAt(id, ttl) ?? Number.POSITIVE_INFINITY) > nowMs);
-    const rows = visible.map((frame): NewRow => {
+    const rows: NewRow[] = [];
+    for (const frame of frames) {
+      if ((expiresAt(frame.id, frame.ttl) ?? Number.POSITIVE_INFINITY) <= nowMs) continue;
       checkMayBeImported(frame, nowMs);
       // Who does not follow finds an imported frame where it belongs; only a follower may have passed that place.
       const arrival = following && frame.id <= this.#frames.tail.id ? ++this.#arrivals : null;
-      return { frame, contentId: this.#contentIdOf(frame), arrival };
-    });
+      rows.push({ frame, line: formatFrame(frame), contentId: this.#contentIdOf(frame), arrival });
+    }
     const tailId = this.#frames.tail.id;
     const added = this.#frames.merge(rows);
-    for (const { frame, arrival } of added) {
+    for (const { frame, line, arrival } of added) {
       this.#added.push(frame);
-      if (following || frame.id > tailId) batch.published.push(entryOf(frame, formatFrame(frame), arrival));
+      if (following || frame.id > tailId) batch.published.push(entryOf(frame, line, arrival));
     }
     this.#flush({ merged: true });
-    return { imported: added.length, existing: visible.length - added.length, expired: frames.length - visible.length };
+    return { imported: added.length, existing: rows.length - added.length, expired: frames.length - rows.length };
   }
 
   #contentIdOf({ hash, id }: Frame): number | null {
@@ -268,7 +266,7 @@ export class Store {
   #flush({ merged = false } = {}): void {
     const added = this.#added;
     this.#added = [];
-    this.#frames.flushIndex();
+    this.#frames.flush();
     this.#retention.added(added);
     this.#retention.applyLast(added, merged, this.#now());
   }

@@ -144,13 +144,13 @@ export class Sweeper {
     const { frames, writer, flush } = this.#swept;
     for (let after: number | null = 0; after !== null;) {
       const from: number = after;
-      const look = () => frames.emptyPaths(from, GC_COUNT_MAX);
+      const look = () => frames.paths.empty(from, GC_COUNT_MAX);
       const step = isDry
         ? await between(look)
         : await writer.submit(() => {
             flush();
             const found = look();
-            for (const path of found.empty) frames.removePath(path);
+            for (const path of found.empty) frames.paths.remove(path);
             return found;
           });
       garbage.topics += step.empty.filter(({ name }) => !name.endsWith(".*")).length;
