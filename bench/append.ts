@@ -133,11 +133,11 @@ async function inBatches(bench: Bench, server: Server, redis: Redis | null): Pro
     const run = (socketPath: string, rest: object): Promise<number> =>
       load(appendPlan(socketPath, connections, bench.roundMs, { batch: BATCH, ...rest })).then(({ rate }) => rate);
     const { xs, peer } = await interleave(bench.rounds, {
-      xs: () => run(server.socketPath, { protocol: "http-import", path: "/import" }),
+      xs: () => run(server.socketPath, { protocol: "http-batch", path: "/append" }),
       peer: () => run(redis.socketPath, { protocol: "redis" }),
     });
     bench.report({
-      figure: `batches of ${BATCH} (POST /import), ${connections} connections`,
+      figure: `batches of ${BATCH} (POST /append), ${connections} connections`,
       unit: "of Redis, pipelined",
       reached: ratioOf(xs, peer),
       ...(connections >= 64 ? { atLeast: 1 } : {}),

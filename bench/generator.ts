@@ -8,7 +8,7 @@ import type { Socket } from "bun";
 /** What to send. `batch` is how many frames one request carries. */
 export type Plan = {
   readonly socketPath: string;
-  readonly protocol: "http" | "http-import" | "redis";
+  readonly protocol: "http" | "http-batch" | "redis";
   readonly connections: number;
   readonly ms: number;
   /** Of the HTTP request. */
@@ -114,7 +114,6 @@ function requestsOf(plan: Plan): () => Buffer {
   const content = Buffer.alloc(plan.bytes, "0123456789abcdef");
   const vary = (bytes: Buffer): void =>
     void (bytes.length >= 8 && bytes.writeUIntBE(0x20_00_00_00_00_00 + count++, 2, 6));
-  if (plan.protocol === "http-import") return importRequests(plan);
   if (plan.protocol === "redis") {
     const fields = ["topic", "bench.append", "meta", "null", ...(plan.bytes > 0 ? ["content"] : [])];
     const words = ["XADD", "bench", "*", ...fields];
@@ -132,40 +131,18 @@ function requestsOf(plan: Plan): () => Buffer {
       return all;
     };
   }
-  const length = plan.method === "POST" ? `Content-Length: ${plan.bytes}\r\n` : "";
+  const body =
+    plan.protocol === "http-batch" ? Buffer.from('{"topic":"bench.append","meta":null}\n'.repeat(plan.batch)) : content;
+  const length = plan.method === "POST" ? `Content-Length: ${body.length}\r\n` : "";
   const request = Buffer.concat([
     Buffer.from(`${plan.method} ${plan.path} HTTP/1.1\r\nHost: x\r\n${length}\r\n`),
-    content,
+    body,
   ]);
   const varying = request.subarray(request.length - plan.bytes);
   return () => {
     vary(varying);
     return request;
   };
-}
-
-// Frames with ids of their own, in order and from now, a batch a request.
-function importRequests({ batch, path }: Plan): () => Buffer {
-  const random = crypto.getRandomValues(new Uint8Array(8)).reduce((text, byte) => text + CROCKFORD[byte % 32], "");
-  let count = 0;
-  return () => {
-    const time = base32(Date.now(), 10);
-    let lines = "";
-    for (let n = 0; n < batch; n++) {
-      lines += `{"topic":"bench.append","id":"${time}${base32(count++, 8)}${random}","hash":null,"meta":null,"ttl":"forever"}\n`;
-    }
-    return Buffer.from(
-      `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
-    );
-  };
-}
-
-const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-function base32(value: number, chars: number): string {
-  let text = "";
-  for (let rest = value; text.length < chars; rest = Math.floor(rest / 32)) text = `${CROCKFORD[rest % 32]}${text}`;
-  return text;
 }
 
 /** Whether an HTTP answer is whole; throws when it is not a success. */

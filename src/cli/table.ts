@@ -6,6 +6,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ default: Command 
   serve: () => import("./serve.ts"),
   cat: () => import("./cat.ts"),
   append: () => import("./append.ts"),
+  batch: () => import("./batch.ts"),
   cas: () => import("./cas.ts"),
   "cas-post": () => import("./cas-post.ts"),
   remove: () => import("./remove.ts"),

@@ -31,6 +31,16 @@ export function parseMeta(text: string): Meta | null {
   return compact === "null" ? null : (compact as Meta);
 }
 
+/** The same for text that may be more, or less, than one JSON value: undefined where `parseMeta` throws. */
+export function wholeMeta(text: string): Meta | null | undefined {
+  if (text === "null") return null;
+  try {
+    return parseMeta(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Meta that the program itself writes. */
 export const metaOf = (value: object): Meta => JSON.stringify(value) as Meta;
 

@@ -54,6 +54,14 @@ export class Client {
     });
   }
 
+  /** Appends drafts, given as NDJSON, all or none; answers the lines of their frames. */
+  batch(drafts: string, withTimestamp: boolean): Promise<string> {
+    return this.#text("POST", `${paths.batch()}${withTimestamp ? "?with-timestamp=true" : ""}`, {
+      body: Buffer.from(drafts),
+      headers: { "content-type": NDJSON_TYPE },
+    });
+  }
+
   /** The line of a frame. */
   get(id: Id, { withTimestamp = false } = {}): Promise<string> {
     return this.#text("GET", `${paths.frame(id)}${withTimestamp ? "?with-timestamp=true" : ""}`);

@@ -2,7 +2,8 @@
 import { XsError } from "../error.ts";
 import { formatFrame, type Frame, parseFrame } from "../frame/frame.ts";
 import { checkMayBeStored } from "../frame/topic.ts";
-import type { Imported, Store } from "../store/store.ts";
+import type { Imported } from "../store/additions.ts";
+import type { Store } from "../store/store.ts";
 import { decodeLines } from "./wire.ts";
 
 // A chunk is one transaction: large, for then the index is written in long sorted runs; but it holds up other writers

@@ -6,6 +6,7 @@ import type { Id } from "../frame/id.ts";
 export const PATTERNS = {
   read: "/",
   append: "/append/:topic{.*}",
+  batch: "/append",
   frame: "/:id",
   head: "/head/:topic{.*}",
   last: "/last",
@@ -25,6 +26,7 @@ export const PATTERNS = {
 export const paths = {
   read: (): string => "/",
   append: (topic: string): string => `/append/${encodeURIComponent(topic)}`,
+  batch: (): string => "/append",
   frame: (id: Id): string => `/${id}`,
   head: (topic: string): string => `/head/${encodeURIComponent(topic)}`,
   last: (topics: string | undefined): string =>
@@ -43,7 +45,7 @@ export const paths = {
 const METHODS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/$/, ["GET"]],
   [/^\/(version|topics|health|stat|metrics|backup|last|last\/.*|head\/.*|cas\/.+)$/, ["GET"]],
-  [/^\/(append\/.*|cas|import|gc)$/, ["POST"]],
+  [/^\/(append|append\/.*|cas|import|gc)$/, ["POST"]],
   [/^\/[0-9A-Za-z]{26}$/, ["GET", "DELETE"]],
 ];
 

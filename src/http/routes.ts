@@ -12,6 +12,7 @@ import { FOREVER, parseTtl } from "../frame/ttl.ts";
 import { Cas, type StoredContent } from "../store/cas.ts";
 import type { Store } from "../store/store.ts";
 import { pulledBody, requestBytes, requestChunks } from "./body.ts";
+import { appendBody } from "./batch.ts";
 import { addCareRoutes } from "./care-routes.ts";
 import { importBody } from "./import.ts";
 import { methodsOf, PATTERNS } from "./paths.ts";
@@ -64,6 +65,14 @@ export function routes(store: Store): Hono {
   });
 
   app.get(PATTERNS.version, () => json(JSON.stringify({ version: pkg.version })));
+
+  app.post(PATTERNS.batch, async (c) => {
+    checkEncoding(c.req.raw);
+    const timestamp = parseFlag("with-timestamp", queryOf(c).get("with-timestamp") ?? undefined);
+    return new Response(await appendBody(store, requestParts(c.req.raw), timestamp), {
+      headers: { "content-type": NDJSON_TYPE },
+    });
+  });
 
   app.get(PATTERNS.head, (c) => {
     const topic = parseTopic(param(c, "topic"));
@@ -140,6 +149,13 @@ function checkEncoding(request: Request): void {
   if (encoding !== null && encoding !== "identity") {
     throw invalid(`content-encoding: ${quote(encoding)} is not supported; send the bytes as they are to be stored`);
   }
+}
+
+// A small body comes whole: a stream of its own would cost more than to read it.
+async function* requestParts(request: Request): AsyncGenerator<Uint8Array> {
+  const length = request.headers.get("content-length");
+  if (length !== null && Cas.isSmall(Number(length))) yield await requestBytes(request);
+  else yield* requestChunks(request);
 }
 
 async function takeBody(store: Store, request: Request): Promise<StoredContent | null> {

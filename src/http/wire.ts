@@ -15,6 +15,10 @@ import { parseTopic } from "../frame/topic.ts";
 export const META_HEADER = "xs-meta";
 /** How many bytes of a copy come, where the answer stays open behind them. */
 export const SIZE_HEADER = "xs-size";
+// One transaction holds up other writers for its length, and stands in memory.
+/** How many frames one batch may have, and how many bytes, line ends included. */
+export const BATCH_FRAMES_MAX = 16_384;
+export const BATCH_BYTES_MAX: number = 8 * 1024 * 1024;
 export const NDJSON_TYPE = "application/x-ndjson";
 export const SSE_TYPE = "text/event-stream";
 

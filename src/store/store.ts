@@ -1,17 +1,17 @@
 // The one door of this room: a store is opened, written through the group commit, read, and closed.
 import type { Database } from "bun:sqlite";
 import { XsError } from "../error.ts";
-import { formatFrame, type Frame, type FrameDraft } from "../frame/frame.ts";
+import type { Frame, FrameDraft } from "../frame/frame.ts";
 import type { Hash } from "../frame/hash.ts";
-import { firstIdAt, type Id, nextId, timeOf } from "../frame/id.ts";
+import { type Id, nextId } from "../frame/id.ts";
 import { READ_ALL, type ReadOptions } from "../frame/read-options.ts";
-import { expiresAt } from "../frame/ttl.ts";
+import { type Addition, Additions, CONTENT_LEASE_MS, type Imported } from "./additions.ts";
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { Collector } from "./collector.ts";
 import { detailOf, faultOf, reading, readingParts } from "./fault.ts";
-import { entryOf, Feed } from "./feed.ts";
-import { checkMayBeImported, Frames, type NewRow } from "./frames.ts";
+import { Feed } from "./feed.ts";
+import { Frames } from "./frames.ts";
 import { lockStore } from "./lock.ts";
 import { makePlace } from "./place.ts";
 import { Pages } from "./pages.ts";
@@ -19,7 +19,7 @@ import { type Part, read, type Sources } from "./reader.ts";
 import { Retention } from "./retention.ts";
 import { closeDatabase, openDatabase } from "./schema.ts";
 import { listTopics } from "./topics.ts";
-import { type Batch, type Fsync, Writer } from "./writer.ts";
+import { type Fsync, Writer } from "./writer.ts";
 
 export type StoreOptions = {
   readonly fsync?: Fsync;
@@ -28,14 +28,6 @@ export type StoreOptions = {
   /** Called once when the disk can no longer be trusted: nothing is acknowledged from then on. */
   readonly onFatal?: (error: XsError) => void;
 };
-
-/** What an import did: frames added, frames that were there already, frames whose time was over. */
-export type Imported = { readonly imported: number; readonly existing: number; readonly expired: number };
-
-// Content sent ahead of its frame (POST /cas, then POST /import) is kept this long.
-const CONTENT_LEASE_MS = 60 * 60 * 1000;
-// Ids of ephemeral frames are noted ahead by this much, so that not each of them costs a commit.
-const ID_RESERVE_MS = 1_000;
 
 /** Opens the store in a directory, which is made if it is not there (0700), and locks it. */
 export function openStore(dir: string, options: StoreOptions = {}): Store {
@@ -69,10 +61,7 @@ export class Store {
   readonly #onFatal: (error: XsError) => void;
   readonly #now: () => number;
   readonly #collector: Collector;
-  // Frames that the running transaction has added and whose ttl it has not applied yet.
-  #added: Frame[] = [];
-  #arrivals: number;
-  #reservedMs = 0;
+  readonly #additions: Additions;
 
   constructor(dir: string, db: Database, unlock: () => void, options: StoreOptions) {
     this.dir = dir;
@@ -85,10 +74,11 @@ export class Store {
     this.#cas = new Cas(dir, db);
     this.#collector = new Collector(db, this.#cas);
     this.#retention = new Retention(db, this.#frames, this.#collector);
-    this.#arrivals = this.#pages.highestArrival();
+    const parts = { frames: this.#frames, cas: this.#cas, retention: this.#retention, collector: this.#collector };
+    this.#additions = new Additions({ ...parts, feed: this.#feed, now: this.#now }, this.#pages.highestArrival());
     this.#writer = new Writer(
       db,
-      { snapshot: () => this.#snapshot(), flush: () => this.#flush() },
+      this.#additions,
       (entries) => this.#feed.publish(entries),
       this.#onFatal,
       options.fsync ?? { kind: "always" },
@@ -100,39 +90,24 @@ export class Store {
       collector: this.#collector,
       writer: this.#writer,
       feed: this.#feed,
-      flush: () => this.#flush(),
+      flush: () => this.#additions.flush(),
       now: this.#now,
     });
   }
 
   /** Appends a frame; answers it when it and its content are durable (an ephemeral one: when its id is). */
   append(draft: FrameDraft, content: StoredContent | null = null): Promise<Frame> {
-    const appended = this.#writer.submit((batch) => this.#appendNow(draft, content, batch));
+    const appended = this.#writer.submit((batch) => this.#additions.append({ draft, content }, batch));
     return content === null ? appended : appended.finally(() => content.release());
   }
 
-  #appendNow(draft: FrameDraft, content: StoredContent | null, batch: Batch): Frame {
-    const { topic, meta, ttl } = draft;
-    const id = nextId(this.#frames.tail.id, this.#now());
-    const frame: Frame = { topic, id, hash: content?.hash ?? null, meta, ttl };
-    const line = formatFrame(frame);
-    const contentId = content === null ? null : this.#cas.put(content);
-    if (ttl?.kind === "ephemeral") {
-      this.#reserve(id);
-      if (contentId !== null) this.#collector.leaveUntil(contentId, this.#now() + CONTENT_LEASE_MS);
-    } else {
-      this.#frames.append({ frame, line, contentId, arrival: null });
-      this.#added.push(frame);
-    }
-    batch.published.push(entryOf(frame, line, null));
-    return frame;
-  }
-
-  #reserve(id: Id): void {
-    this.#frames.tail.id = id;
-    if (timeOf(id) < this.#reservedMs) return;
-    this.#reservedMs = timeOf(id) + ID_RESERVE_MS;
-    this.#frames.noteId(firstIdAt(this.#reservedMs));
+  /** Appends frames in this order, all or none; answers them as `append` does. Throws `invalid` for content that is not stored. */
+  async appendAll(additions: readonly Addition[]): Promise<Frame[]> {
+    // Only content that is looked for can be missing: without such, no savepoint has to keep this batch apart from others.
+    const alone = additions.some(({ content }) => typeof content === "string");
+    return this.#writer.submit((batch) => additions.map((addition) => this.#additions.append(addition, batch)), {
+      alone,
+    });
   }
 
   /**
@@ -141,44 +116,13 @@ export class Store {
    */
   import(frames: readonly Frame[]): Promise<Imported> {
     const sorted = [...frames].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-    return this.#writer.submit((batch) => this.#importNow(sorted, batch), { alone: true });
-  }
-
-  #importNow(frames: readonly Frame[], batch: Batch): Imported {
-    const nowMs = this.#now();
-    const following = this.#feed.followers > 0;
-    const rows: NewRow[] = [];
-    for (const frame of frames) {
-      if ((expiresAt(frame.id, frame.ttl) ?? Number.POSITIVE_INFINITY) <= nowMs) continue;
-      checkMayBeImported(frame, nowMs);
-      // Who does not follow finds an imported frame where it belongs; only a follower may have passed that place.
-      const arrival = following && frame.id <= this.#frames.tail.id ? ++this.#arrivals : null;
-      rows.push({ frame, line: formatFrame(frame), contentId: this.#contentIdOf(frame), arrival });
-    }
-    const tailId = this.#frames.tail.id;
-    const added = this.#frames.merge(rows);
-    for (const { frame, line, arrival } of added) {
-      this.#added.push(frame);
-      if (following || frame.id > tailId) batch.published.push(entryOf(frame, line, arrival));
-    }
-    this.#flush({ merged: true });
-    return { imported: added.length, existing: rows.length - added.length, expired: frames.length - rows.length };
-  }
-
-  #contentIdOf({ hash, id }: Frame): number | null {
-    if (hash === null) return null;
-    const contentId = this.#cas.idOf(hash);
-    if (contentId !== null) return contentId;
-    throw new XsError(
-      "invalid",
-      `content ${hash} of frame ${id} is not in this store; send it first (POST /cas, xs cas-post)`,
-    );
+    return this.#writer.submit((batch) => this.#additions.import(sorted, batch), { alone: true });
   }
 
   /** Removes a frame; answers whether there was one. */
   remove(id: Id): Promise<boolean> {
     return this.#writer.submit(() => {
-      this.#flush();
+      this.#additions.flush();
       const pos = this.#frames.find(id);
       if (pos !== null) this.#retention.remove(pos, this.#now());
       return pos !== null;
@@ -214,7 +158,7 @@ export class Store {
       now: this.#now,
       tailId: () => this.#frames.tail.id,
       markerId: () => (this.#frames.tail.id = nextId(this.#frames.tail.id, this.#now())),
-      arrivals: () => this.#arrivals,
+      arrivals: () => this.#additions.arrivals,
     };
   }
 
@@ -249,26 +193,6 @@ export class Store {
   /** Opens stored content; null when there is none. Throws `internal` when what is there is damaged. */
   content(hash: Hash): Content | null {
     return reading(() => this.#cas.open(hash));
-  }
-
-  #snapshot(): () => void {
-    const tail = { ...this.#frames.tail };
-    const [added, arrivals, reservedMs] = [this.#added, this.#arrivals, this.#reservedMs];
-    this.#added = [];
-    return () => {
-      this.#frames.rollback(tail);
-      this.#retention.rollback();
-      [this.#added, this.#arrivals, this.#reservedMs] = [added, arrivals, reservedMs];
-    };
-  }
-
-  // `merged`: what was added may lie below frames that were there already.
-  #flush({ merged = false } = {}): void {
-    const added = this.#added;
-    this.#added = [];
-    this.#frames.flush();
-    this.#retention.added(added);
-    this.#retention.applyLast(added, merged, this.#now());
   }
 
   /** How many readers follow. */

@@ -20,7 +20,7 @@ export type Companion = {
   /** Remembers the state as it is; the answered function brings it back when the transaction fails. */
   readonly snapshot: () => () => void;
   /** Writes what the work so far has kept back. */
-  readonly flush: (batch: Batch) => void;
+  readonly flush: () => void;
 };
 
 type Job = {
@@ -135,7 +135,7 @@ export class Writer {
     try {
       this.#sql.begin.run();
       for (const job of jobs) outcomes.push(job.alone ? this.#runAlone(job, batch) : this.#run(job, batch));
-      this.#companion.flush(batch);
+      this.#companion.flush();
       this.#sql.commit.run();
     } catch (error) {
       restore();
@@ -170,12 +170,12 @@ export class Writer {
   #runAlone({ work, resolve, reject }: Job, batch: Batch): () => void {
     const published = batch.published.length;
     const acts = batch.afterCommit.length;
-    this.#companion.flush(batch);
+    this.#companion.flush();
     const restore = this.#companion.snapshot();
     this.#sql.save.run();
     try {
       const result = work(batch) as never;
-      this.#companion.flush(batch);
+      this.#companion.flush();
       this.#sql.release.run();
       return () => resolve(result);
     } catch (error) {

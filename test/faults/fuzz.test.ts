@@ -48,6 +48,7 @@ const PATHS = [
   "/append/%2e%2e%2fetc",
   "/append/%00",
   "/append/%zz",
+  "/append",
   "/head/a",
   "/head/",
   "/last",

@@ -219,6 +219,7 @@ describe("bad input", () => {
     ["PUT", "/", "GET"],
     ["POST", "/", "GET"],
     ["GET", "/append/a", "POST"],
+    ["PUT", "/append", "POST"],
     ["GET", "/cas", "POST"],
     ["DELETE", "/cas", "POST"],
     ["POST", `/cas/${HASH}`, "GET"],
