@@ -7,6 +7,8 @@ import { expiresAt } from "../frame/ttl.ts";
 // What a follower may be behind before it reads from the store again; shared by all followers, so this is all the memory.
 const FEED_FRAMES_MAX = 4_096;
 const FEED_CHARS_MAX = 8 * 1024 * 1024;
+// The oldest are dropped so many at a time: to move all that stay costs more than an append.
+const DROP_FRAMES = 1_024;
 
 /** A frame that has just become durable (or is ephemeral). */
 export type FeedEntry = {
@@ -117,6 +119,7 @@ export class Feed {
   }
 
   #dropOldest(): void {
+    if (this.#entries.length < FEED_FRAMES_MAX + DROP_FRAMES && this.#chars <= FEED_CHARS_MAX) return;
     let drop = Math.max(0, this.#entries.length - FEED_FRAMES_MAX);
     let chars = this.#chars;
     for (let at = 0; at < drop; at++) chars -= this.#entries[at]?.size ?? 0;

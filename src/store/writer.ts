@@ -141,12 +141,13 @@ export class Writer {
       restore();
       return this.#fail(jobs, error);
     }
-    this.#noteCommit(performance.now() - startMs);
+    const endMs = performance.now();
+    this.#noteCommit(endMs - startMs);
     this.#refusal = null;
     this.#unsynced = true;
     for (const settle of outcomes) settle();
     this.#publish(batch.published);
-    for (const act of [...batch.afterCommit, () => this.#log.keepShort()]) this.#afterCommit(act);
+    for (const act of [...batch.afterCommit, () => this.#log.keepShort(endMs)]) this.#afterCommit(act);
   }
 
   // What fails here has no caller to tell. Nothing is lost by it: the log keeps what the database cannot take over now, and
