@@ -33,6 +33,8 @@ type Job = {
 
 // One commit takes no more than this, so that a burst does not hold the event loop for long.
 const COMMIT_JOBS_MAX = 1_024;
+// How long a commit waits for more; about as long as a commit itself takes, which they would else wait for.
+const GATHER_MS_MAX = 1;
 // Each waiting job belongs to a request; beyond this the server is far behind, and says so.
 const QUEUE_JOBS_MAX = 65_536;
 // A write that changes nothing anyone reads.
@@ -114,17 +116,26 @@ export class Writer {
     await promise;
   }
 
-  // Behind the input that is ready now: what other connections have already sent joins this commit.
+  // Behind the input that is ready now: what other connections have already sent joins this commit. Where several have, the
+  // rest of them are most likely about to, and it waits as long as each turn of the loop brings more.
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#commit(this.#queue.splice(0, COMMIT_JOBS_MAX));
-      if (this.#queue.length > 0) this.#schedule();
-      else this.#idle?.();
-    });
+    setImmediate(this.#commitOrWait, 0, performance.now());
   }
+
+  readonly #commitOrWait = (before: number, sinceMs: number): void => {
+    const { length } = this.#queue;
+    const isGrowing = length > 1 && length > before && length < COMMIT_JOBS_MAX;
+    if (isGrowing && performance.now() - sinceMs < GATHER_MS_MAX) {
+      setImmediate(this.#commitOrWait, length, sinceMs);
+      return;
+    }
+    this.#scheduled = false;
+    this.#commit(this.#queue.splice(0, COMMIT_JOBS_MAX));
+    if (this.#queue.length > 0) this.#schedule();
+    else this.#idle?.();
+  };
 
   #commit(jobs: readonly Job[]): void {
     if (this.#failed) return this.#rejectAll(jobs, this.#failed);
