@@ -1,4 +1,5 @@
 // The load generator: a process of its own that keeps raw sockets busy, one request at a time each, and reports what it saw.
+// It takes a plan a line and answers a report a line, so that a whole run has one of it, which is warm.
 //
 // HTTP/1.1 and RESP written by hand: it builds each request with one copy and looks at an answer only for its status and
 // its end, which costs a tenth of what fetch does. Its own CPU time is part of the report, so that one can see that the
@@ -167,4 +168,6 @@ function redisAnswers(batch: number): (answer: Buffer) => boolean {
   };
 }
 
-if (import.meta.main) console.log(JSON.stringify(await generate(JSON.parse(Bun.argv[2] ?? "{}") as Plan)));
+if (import.meta.main) {
+  for await (const line of console) console.log(JSON.stringify(await generate(JSON.parse(line) as Plan)));
+}

@@ -9,16 +9,48 @@ import { startServer, untilReady } from "./server.ts";
 /** Frames a second of a run, and how it came about. */
 export type Load = LoadReport & { readonly rate: number };
 
-/** Runs the generator in a process of its own. Throws when an answer was not a success. */
+type Generator = { readonly child: Bun.Subprocess<"pipe", "pipe", "pipe">; readonly reports: AsyncIterator<string> };
+let generator: Generator | null = null;
+
+/** Has the generator, a process of its own, carry out a plan. Throws when an answer was not a success. */
 export async function load(plan: Plan): Promise<Load> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "generator.ts"), JSON.stringify(plan)], {
+  generator ??= startGenerator();
+  const { child, reports } = generator;
+  child.stdin.write(`${JSON.stringify(plan)}\n`);
+  await child.stdin.flush();
+  const { value: line } = await reports.next();
+  if (line === undefined) {
+    generator = null;
+    throw new Error(`the load generator failed: ${await child.stderr.text()}`);
+  }
+  const report = JSON.parse(line) as LoadReport;
+  return { ...report, rate: report.frames / report.seconds };
+}
+
+function startGenerator(): Generator {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "generator.ts")], {
+    stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  if ((await child.exited) !== 0) throw new Error(`the load generator failed: ${stderr}`);
-  const report = JSON.parse(stdout) as LoadReport;
-  return { ...report, rate: report.frames / report.seconds };
+  return { child, reports: linesOf(child.stdout) };
+}
+
+async function* linesOf(stdout: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stdout) {
+    const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
+
+/** Ends the generator, if there is one. */
+export async function endGenerator(): Promise<void> {
+  generator?.child.kill();
+  await generator?.child.exited;
+  generator = null;
 }
 
 /** An append plan; everything may be replaced. */

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, type Figure, isReached, type Row, type Skipped } from "./figure.ts";
 import { fsyncRate, isInMemory, median, whole } from "./measure.ts";
-import { baselineRate } from "./load.ts";
+import { baselineRate, endGenerator } from "./load.ts";
 import { FIGURES } from "./figures.ts";
 import { endServers } from "./server.ts";
 import { formatRow, formatTable } from "./table.ts";
@@ -35,8 +35,8 @@ const bench: Bench = {
   dir,
   sharedDir: dir,
   binary: compile(),
-  rounds: quick ? 3 : 5,
-  roundMs: quick ? 250 : 2_000,
+  rounds: 5,
+  roundMs: quick ? 150 : 2_000,
   report(row) {
     rows.push(row);
     console.log(`  ${formatRow(row)}`);
@@ -50,6 +50,7 @@ try {
   for (const figure of FIGURES) if (names.length === 0 || names.includes(figure.name)) await runFigure(figure);
 } finally {
   await endServers();
+  await endGenerator();
   rmSync(dir, { recursive: true, force: true });
 }
 console.log(`\n${formatTable(rows)}\n\n${((performance.now() - started) / 1000).toFixed(0)} s in all`);
