@@ -33,9 +33,9 @@ export const append: Figure = {
     for (const { socketPath } of [server, bound]) await load(appendPlan(socketPath, 64, WARM_MS));
     await atOneConnection(bench, server, raw, bound);
     for (const connections of CONNECTIONS) await atConnections(bench, server, redis, bound, connections);
-    await bound.stop();
     for (const connections of [1, 64]) await withContent(bench, server, redis, raw, connections);
-    await inBatches(bench, server, redis);
+    await inBatches(bench, server, redis, bound);
+    await bound.stop();
     await original(bench, server);
     raw.close();
     await redis?.stop();
@@ -91,9 +91,7 @@ async function atConnections(
     `${connections} connections: ${latency}; of a core the server takes ${share(shares)}, ` +
       `the generator ${share(loads.map(({ cpuShare }) => cpuShare))}`,
   );
-  const detail =
-    `${whole(median(xs))}/s; Redis ${redis === null ? "missing" : `${whole(median(peer))}/s`}; Bun.serve with such commits ` +
-    `and nothing else ${whole(median(bare))}/s (xs reaches ${ratioOf(xs, bare).toFixed(2)} of it)`;
+  const detail = `${whole(median(xs))}/s; ${besides(xs, bare, peer)}`;
   bench.report({
     figure: `append, ${connections} connections`,
     ...(redis === null
@@ -130,21 +128,29 @@ async function withContent(
   });
 }
 
-async function inBatches(bench: Bench, server: Server, redis: Redis | null): Promise<void> {
-  if (redis === null) return;
+async function inBatches(bench: Bench, server: Server, redis: Redis | null, bound: Bound): Promise<void> {
   for (const connections of [1, 64]) {
     const run = (socketPath: string, rest: object): Promise<number> =>
       load(appendPlan(socketPath, connections, bench.roundMs, { batch: BATCH, ...rest })).then(({ rate }) => rate);
-    const { xs, peer } = await interleave(bench.rounds, {
-      xs: () => run(server.socketPath, { protocol: "http-batch", path: "/append" }),
-      peer: () => run(redis.socketPath, { protocol: "redis" }),
+    const batch = { protocol: "http-batch", path: "/append" };
+    const { xs, bare, peer } = await interleave(bench.rounds, {
+      xs: () => run(server.socketPath, batch),
+      bare: () => run(bound.socketPath, batch),
+      peer: () => (redis === null ? Number.NaN : run(redis.socketPath, { protocol: "redis" })),
     });
     bench.report({
       figure: `batches of ${BATCH} (POST /append), ${connections} connections`,
-      unit: "of Redis, pipelined",
-      reached: ratioOf(xs, peer),
-      ...(connections >= 64 ? { atLeast: 1 } : {}),
-      detail: `${whole(median(xs))} frames/s; Redis ${whole(median(peer))}/s`,
+      ...(redis === null
+        ? { unit: "of Bun.serve with such commits", reached: ratioOf(xs, bare) }
+        : { unit: "of Redis, pipelined", reached: ratioOf(xs, peer) }),
+      ...(redis !== null && connections >= 64 ? { atLeast: 1 } : {}),
+      detail: `${whole(median(xs))} frames/s; ${besides(xs, bare, peer)}`,
     });
   }
+}
+
+// What the peers reach in the same rounds.
+function besides(xs: readonly number[], bare: readonly number[], redis: readonly number[]): string {
+  const peer = Number.isNaN(redis[0]) ? "missing" : `${whole(median(redis))}/s`;
+  return `Redis ${peer}; Bun.serve with such commits and nothing else ${whole(median(bare))}/s (xs reaches ${ratioOf(xs, bare).toFixed(2)} of it)`;
 }

@@ -7,20 +7,27 @@ const dir = Bun.argv[2] ?? "";
 const raw = new RawStore(join(dir, "raw"));
 const frame = `{"topic":"bench.append","id":"00000000000000000000000000","hash":null,"meta":null,"ttl":"forever"}\n`;
 const headers = { "content-type": "application/json" };
-let waiting: ((answer: Response) => void)[] = [];
+type Caller = { readonly frames: number; readonly answer: (response: Response) => void };
+let waiting: Caller[] = [];
 
 function commit(): void {
   const callers = waiting;
   waiting = [];
-  raw.commitMs(callers.length);
-  for (const answer of callers) answer(new Response(frame, { headers }));
+  raw.commitMs(callers.reduce((sum, { frames }) => sum + frames, 0));
+  for (const { frames, answer } of callers) answer(new Response(frame.repeat(frames), { headers }));
+}
+
+function add(frames: number): Promise<Response> {
+  if (waiting.length === 0) setImmediate(commit);
+  return new Promise<Response>((answer) => waiting.push({ frames, answer }));
 }
 
 Bun.serve({
   unix: join(dir, "sock"),
   fetch(request) {
     if (request.method === "GET") return new Response(frame, { headers });
-    if (waiting.length === 0) setImmediate(commit);
-    return new Promise<Response>((resolve) => waiting.push(resolve));
+    // A batch has a frame a line.
+    if (request.url.endsWith("/append")) return request.text().then((lines) => add(lines.split("\n").length - 1));
+    return add(1);
   },
 });
