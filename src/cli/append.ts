@@ -5,7 +5,7 @@ import { FOREVER, parseTtl } from "../frame/ttl.ts";
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
 import { readContent } from "./input.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 import { WITH_TIMESTAMP } from "./read-flags.ts";
 
 export default command({
@@ -37,7 +37,6 @@ export default command({
       withTimestamp,
     };
     const client = new Client(addr);
-    client.checkReachable();
-    writeOut(`${await client.append(name, await readContent(), options)}\n`);
+    await print(`${await client.append(name, await readContent(client), options)}\n`);
   },
 });

@@ -24,7 +24,7 @@ export default command({
   ],
   async run({ addr, dir }) {
     const client = new Client(addr);
-    client.checkReachable();
+    await client.checkReachable();
     const { progress, clear } = showProgress("backup");
     const tell = (text: string): void => {
       clear();

@@ -2,7 +2,7 @@
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
 import { readContent } from "./input.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 
 export default command({
   name: "cas-post",
@@ -13,7 +13,6 @@ export default command({
   notes: ["Content that no frame refers to within an hour may be collected."],
   async run({ addr }) {
     const client = new Client(addr);
-    client.checkReachable();
-    writeOut(`${await client.putContent(await readContent())}\n`);
+    await print(`${await client.putContent(await readContent(client))}\n`);
   },
 });

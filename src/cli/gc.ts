@@ -1,7 +1,7 @@
 // xs gc: removes what nobody needs any more, now.
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 
 export default command({
   name: "gc",
@@ -17,6 +17,6 @@ export default command({
     "Content that was sent ahead of its frame (xs cas-post) is kept for an hour; while a backup runs, all content is.",
   ],
   async run({ addr, "dry-run": isDry }) {
-    writeOut(`${await new Client(addr).gc(isDry)}\n`);
+    await print(`${await new Client(addr).gc(isDry)}\n`);
   },
 });

@@ -2,7 +2,7 @@
 import { parseId } from "../frame/id.ts";
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 import { WITH_TIMESTAMP } from "./read-flags.ts";
 
 export default command({
@@ -13,6 +13,6 @@ export default command({
   examples: [["xs get ./store 01M8XS5DBWN8W2CJ3F0J9ZPAZR", "that frame"]],
   notes: ["Exit code 4 when there is no such frame."],
   async run({ addr, id, "with-timestamp": withTimestamp }) {
-    writeOut(`${await new Client(addr).get(parseId(id), { withTimestamp })}\n`);
+    await print(`${await new Client(addr).get(parseId(id), { withTimestamp })}\n`);
   },
 });

@@ -3,7 +3,7 @@ import { invalid, quote } from "../error.ts";
 import { newId, packId, parseId, randomOf, timeOf } from "../frame/id.ts";
 import { command } from "./command.ts";
 import { isTerminal } from "./input.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 
 export default command({
   name: "id",
@@ -19,19 +19,19 @@ export default command({
     [`xs id pack '{"ts_ms":1795648000000,"random":"0000000000000000"}'`, "the id that has these parts"],
   ],
   async run({ action, value }) {
-    if (action === undefined) return writeOut(`${newId(Date.now())}\n`);
+    if (action === undefined) return print(`${newId(Date.now())}\n`);
     if (action === "unpack") {
       const id = parseId(await valueOr(value));
-      return writeOut(`${JSON.stringify({ ts_ms: timeOf(id), random: randomOf(id) })}\n`);
+      return print(`${JSON.stringify({ ts_ms: timeOf(id), random: randomOf(id) })}\n`);
     }
-    if (action === "pack") return writeOut(`${pack(await valueOr(value))}\n`);
+    if (action === "pack") return print(`${pack(await valueOr(value))}\n`);
     throw invalid(`id does not take ${quote(action)}; see: xs help id`);
   },
 });
 
 async function valueOr(value: string | undefined): Promise<string> {
   if (value !== undefined) return value;
-  if (isTerminal()) throw invalid("id needs a value; see: xs help id");
+  if (await isTerminal()) throw invalid("id needs a value; see: xs help id");
   return (await Bun.stdin.text()).trim();
 }
 

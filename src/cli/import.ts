@@ -28,7 +28,7 @@ export default command({
   ],
   async run({ addr, dir, reid }) {
     const client = new Client(addr);
-    client.checkReachable();
+    await client.checkReachable();
     if (dir === undefined) return importStdin(client, reid);
     const { progress, clear } = showProgress("import");
     const { missing, ...counts } = await importDump(client, dir, { reid, progress }).finally(clear);
@@ -39,8 +39,9 @@ export default command({
 });
 
 async function importStdin(client: Client, reid: boolean): Promise<void> {
-  if (isTerminal()) throw invalid("import needs a directory, or frames as lines of JSON on stdin; see: xs help import");
-  const input = await readContent();
+  if (await isTerminal())
+    throw invalid("import needs a directory, or frames as lines of JSON on stdin; see: xs help import");
+  const input = await readContent(client);
   if (!reid || input === null) return writeOut(`${await client.import(input)}\n`);
   const lines = convertLines(streamOf(input));
   writeOut(`${await client.import(new Response(lines).body)}\n`);

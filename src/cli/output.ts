@@ -1,41 +1,51 @@
 // Standard output and error: written at once and in order, with a quiet end when nobody reads any more.
-import { fstatSync, writeSync } from "node:fs";
-import { dlopen } from "bun:ffi";
 import { XsError } from "../error.ts";
 
 // process.stdout would load Node's streams, which costs more than a whole append.
 const STDOUT = 1;
 const STDERR = 2;
-// How often a follower looks whether its reader is still there.
-const HANGUP_CHECK_MS = 100;
-// poll(2): bits of revents.
-const POLLERR = 0x8;
-const POLLHUP = 0x10;
-const MUSL_ARCH = process.arch === "arm64" ? "aarch64" : "x86_64";
+// PIPE_BUF of POSIX: a pipe takes a write of this size whole or not at all.
+const UNDIVIDED_BYTES_MAX = 512;
+// An answer up to this size is read whole, which spares it a stream.
+const WHOLE_BYTES_MAX = 64 * 1024;
 
 /** Writes to stdout; blocks while a pipe is full. Ends the process quietly (code 0) when the reader has gone. */
 export function writeOut(data: Uint8Array | string): void {
-  writeAll(STDOUT, data);
+  writeAll(STDOUT, bytesOf(data));
+}
+
+/** Writes to stdout as `writeOut` does; what is small goes out without node:fs, which takes 2 of a client's 10 ms to load. */
+export async function print(data: Uint8Array | string): Promise<void> {
+  const bytes = bytesOf(data);
+  // Bun begins anew when a pipe that does not block has taken a part: only what cannot be divided is safe with it.
+  if (bytes.length > UNDIVIDED_BYTES_MAX) return writeAll(STDOUT, bytes);
+  await Bun.write(Bun.stdout, bytes).catch(exitWhenUnread);
 }
 
 /** Writes a message to stderr. */
 export function writeErr(text: string): void {
-  writeAll(STDERR, text);
+  writeAll(STDERR, bytesOf(text));
 }
 
-function writeAll(fd: number, data: Uint8Array | string): void {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+const bytesOf = (data: Uint8Array | string): Uint8Array =>
+  typeof data === "string" ? new TextEncoder().encode(data) : data;
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  const { writeSync } = process.getBuiltinModule("node:fs");
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
       // Someone made the pipe or terminal non-blocking: wait for room.
-      if (code === "EAGAIN") Bun.sleepSync(1);
-      else if (code === "EPIPE") process.exit(0);
-      else throw error;
+      if ((error as NodeJS.ErrnoException).code === "EAGAIN") Bun.sleepSync(1);
+      else exitWhenUnread(error);
     }
   }
+}
+
+function exitWhenUnread(error: unknown): never {
+  if ((error as NodeJS.ErrnoException).code === "EPIPE") process.exit(0);
+  throw error;
 }
 
 /**
@@ -46,58 +56,33 @@ export async function copyOut(
   response: Response,
   { follow = false, onChunk = () => undefined }: { follow?: boolean; onChunk?: (chunk: Uint8Array) => void } = {},
 ): Promise<void> {
-  const stopWatching = follow ? exitWhenReaderLeaves() : () => undefined;
-  const expected = response.headers.get("content-length");
+  const stopWatching = follow ? (await import("./hangup.ts")).exitWhenReaderLeaves() : () => undefined;
+  const length = response.headers.get("content-length");
+  const expected = length === null ? null : Number(length);
   let bytes = 0;
   try {
-    for await (const chunk of received(response)) {
-      writeOut(chunk);
+    for await (const chunk of received(response, expected)) {
+      await print(chunk);
       onChunk(chunk);
       bytes += chunk.length;
     }
   } finally {
     stopWatching();
   }
-  if (expected !== null && Number(expected) !== bytes) {
+  if (expected !== null && expected !== bytes) {
     throw new XsError("internal", `the answer was cut short: ${bytes} of ${expected} bytes came`);
   }
 }
 
-async function* received(response: Response): AsyncGenerator<Uint8Array> {
+async function* received(response: Response, expected: number | null): AsyncGenerator<Uint8Array> {
+  const cutShort = (): never => {
+    throw new XsError("internal", "the server ended the answer early: what came is not all of it");
+  };
+  if (expected !== null && expected <= WHOLE_BYTES_MAX) return yield await response.bytes().catch(cutShort);
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
   while (reader) {
-    const { done, value } = await reader.read().catch(() => {
-      throw new XsError("internal", "the server ended the answer early: what came is not all of it");
-    });
+    const { done, value } = await reader.read().catch(cutShort);
     if (done) return;
     yield value;
   }
-}
-
-// A write would tell that the reader of a pipe is gone (`xs cat -f | head -1`), but a quiet topic may never bring one.
-// Only poll(2) tells without writing, and nothing but the C library offers it.
-function exitWhenReaderLeaves(): () => void {
-  if (!fstatSync(STDOUT).isFIFO()) return () => undefined;
-  const poll = openPoll();
-  if (poll === null) return () => undefined;
-  const timer = setInterval(() => {
-    const pollfd = new DataView(new ArrayBuffer(8));
-    pollfd.setInt32(0, STDOUT, true);
-    poll(new Uint8Array(pollfd.buffer));
-    if ((pollfd.getInt16(6, true) & (POLLERR | POLLHUP)) !== 0) process.exit(0);
-  }, HANGUP_CHECK_MS);
-  return () => clearInterval(timer);
-}
-
-function openPoll(): ((pollfd: Uint8Array) => void) | null {
-  const names = process.platform === "darwin" ? ["libSystem.B.dylib"] : ["libc.so.6", `libc.musl-${MUSL_ARCH}.so.1`];
-  for (const name of names) {
-    try {
-      const { symbols } = dlopen(name, { poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
-      return (pollfd) => void symbols.poll(pollfd, 1, 0);
-    } catch {
-      // Not this C library; without any, a follower ends at its next write.
-    }
-  }
-  return null;
 }

@@ -2,7 +2,7 @@
 import pkg from "../../package.json" with { type: "json" };
 import { Client } from "../http/client.ts";
 import { ADDRESS, command } from "./command.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 
 export default command({
   name: "version",
@@ -11,6 +11,8 @@ export default command({
   flags: {},
   examples: [["xs version ./store", "the version of the server there; exit code 3 when none answers"]],
   async run({ addr }) {
-    writeOut(`${addr === undefined ? JSON.stringify({ version: pkg.version }) : await new Client(addr).version()}\n`);
+    await print(
+      `${addr === undefined ? JSON.stringify({ version: pkg.version }) : await new Client(addr).version()}\n`,
+    );
   },
 });

@@ -1,6 +1,4 @@
 // The client: one function a route, over fetch.
-import { existsSync } from "node:fs";
-import { dirname } from "node:path";
 import { XsError } from "../error.ts";
 import type { Hash } from "../frame/hash.ts";
 import type { Id } from "../frame/id.ts";
@@ -18,9 +16,13 @@ export type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | string | nul
 
 export type AppendOptions = { readonly meta: Meta | null; readonly ttl: Ttl; readonly withTimestamp: boolean };
 
+// What a request fails with when there was nothing to connect to.
+const REFUSED: readonly string[] = ["ConnectionRefused", "FailedToOpenSocket", "ECONNREFUSED"];
+const UNCONNECTED: ReadonlySet<string> = new Set([...REFUSED, "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EACCES"]);
+
 /** A store behind an address. Each function throws `XsError`: the server's, or `unavailable` when it cannot be reached. */
 export class Client {
-  readonly #address: Address;
+  #address: Address;
   readonly #name: string;
 
   /** `address` as a person types it; it is checked here, and reached with the first request. */
@@ -29,10 +31,16 @@ export class Client {
     this.#address = parseAddress(address);
   }
 
-  /** Throws `unavailable` when there is no socket to connect to: a cheap look before a long read of stdin. */
-  checkReachable(): void {
+  /**
+   * Throws `unavailable` when there is no socket to connect to: a cheap look before a long read of stdin, and before a
+   * stream is sent, which cannot be sent again.
+   */
+  async checkReachable(): Promise<void> {
     const { unix } = this.#address;
-    if (unix !== null && !existsSync(unix)) throw this.#noStore(dirname(unix));
+    if (unix !== null)
+      await Bun.file(unix)
+        .stat()
+        .catch(() => this.#lookUp());
   }
 
   /** The frames of a read as the server sends them: NDJSON, or SSE. */
@@ -153,34 +161,44 @@ export class Client {
     path: string,
     { body = null, headers = {} }: { body?: Body; headers?: Record<string, string> } = {},
   ): Promise<Response> {
-    const { base, unix, authorization } = this.#address;
-    this.checkReachable();
     const init: BunFetchRequestInit = {
       method,
-      headers: authorization === null ? headers : { ...headers, authorization },
+      headers,
       body,
       // A store is asked for what it has, not for what a proxy would make of it.
       redirect: "error",
       keepalive: false,
       // A follower may hear nothing for days, and an upload may come from a slow command: no idle timeout (Bun names 5 minutes).
       timeout: false,
-      ...(unix === null ? {} : { unix }),
     };
-    const response = await fetch(`${base}${path}`, init).catch((error: Error & { code?: string }) => {
-      throw new XsError("unavailable", this.#unreachable(error));
-    });
+    const response = await this.#fetch(path, init);
     if (!response.ok) throw await errorOf(response);
     return response;
   }
 
-  #noStore(dir: string): XsError {
-    const name = this.#name.replace(/\/sock$/, "");
-    if (!existsSync(dir)) return new XsError("unavailable", `no store at ${name}; start one with: xs serve ${name}`);
-    return new XsError("unavailable", `no server at ${name}; start it with: xs serve ${name}`);
+  // Most often the address is the directory of a store that is served: whoever connects at once need not look there first.
+  async #fetch(path: string, init: BunFetchRequestInit): Promise<Response> {
+    const { base, unix, authorization } = this.#address;
+    const headers = authorization === null ? init.headers : { ...init.headers, authorization };
+    const answer = await fetch(`${base}${path}`, { ...init, headers, ...(unix === null ? {} : { unix }) }).catch(
+      (error: Error & { code?: string }) => error,
+    );
+    if (answer instanceof Response) return answer;
+    // What was not connected has sent nothing, and can be sent again.
+    if (unix !== null && UNCONNECTED.has(answer.code ?? "")) {
+      await this.#lookUp();
+      if (this.#address.unix !== unix) return this.#fetch(path, init);
+    }
+    throw new XsError("unavailable", this.#unreachable(answer));
+  }
+
+  async #lookUp(): Promise<void> {
+    const { lookUp } = await import("./look-up.ts");
+    this.#address = lookUp(this.#name);
   }
 
   #unreachable({ code = "", message }: Error & { code?: string }): string {
-    if (code === "ConnectionRefused" || code === "FailedToOpenSocket" || code === "ECONNREFUSED") {
+    if (REFUSED.includes(code)) {
       const hint = this.#address.unix === null ? "" : `; start it with: xs serve ${this.#name.replace(/\/sock$/, "")}`;
       return `no server answers at ${this.#name}${hint}`;
     }

@@ -4,7 +4,7 @@ import http from "node:http";
 import type { Server } from "bun";
 import type { Hono } from "hono";
 import { invalid, XsError } from "../error.ts";
-import { checkSocketPath } from "./address.ts";
+import { checkSocketPath } from "./look-up.ts";
 import { problemResponse } from "./status.ts";
 
 // All headers of a request together. Meta of 128 KiB has 175,000 characters in base64; what is larger yet should meet our

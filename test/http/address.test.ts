@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkSocketPath, parseAddress } from "../../src/http/address.ts";
+import { checkSocketPath, locate } from "../../src/http/look-up.ts";
 import { temporaryDir } from "../support/store.ts";
 
 const unix = (path: string): object => ({ base: "http://localhost", unix: path, authorization: null });
@@ -16,19 +16,19 @@ describe("an address", () => {
     ["https://host/prefix/", tcp("https://host/prefix")],
     ["http://user:to%20ken@host", tcp("http://host", `Basic ${btoa("user:to ken")}`)],
   ])("%s is reached over TCP", (text, address) => {
-    expect<object>(parseAddress(text)).toEqual(address);
+    expect<object>(locate(text)).toEqual(address);
   });
 
   test("is a directory where it is a bare name, there or not", () => {
-    expect<object>(parseAddress("store")).toEqual(unix(join(process.cwd(), "store", "sock")));
-    expect<object>(parseAddress("./a/b/")).toEqual(unix(join(process.cwd(), "a/b/sock")));
+    expect<object>(locate("store")).toEqual(unix(join(process.cwd(), "store", "sock")));
+    expect<object>(locate("./a/b/")).toEqual(unix(join(process.cwd(), "a/b/sock")));
   });
 
   test("is a directory also where its name looks like a host and a port, once it is there", () => {
     const dir = temporaryDir();
     const path = join(dir.path, "a:80");
     mkdirSync(path);
-    expect<object>(parseAddress(path)).toEqual(unix(join(path, "sock")));
+    expect<object>(locate(path)).toEqual(unix(join(path, "sock")));
     dir.remove();
   });
 
@@ -36,15 +36,15 @@ describe("an address", () => {
     const dir = temporaryDir();
     const path = join(dir.path, "other");
     const server = Bun.listen({ unix: path, socket: { data: () => undefined } });
-    expect<object>(parseAddress(path)).toEqual(unix(path));
+    expect<object>(locate(path)).toEqual(unix(path));
     server.stop();
     writeFileSync(join(dir.path, "file"), "");
-    expect<object>(parseAddress(join(dir.path, "file"))).toEqual(unix(join(dir.path, "file", "sock")));
+    expect<object>(locate(join(dir.path, "file"))).toEqual(unix(join(dir.path, "file", "sock")));
     dir.remove();
   });
 
   test.each([[""], ["http://"], ["http://host:99999"]])("%j is none", (text) => {
-    expect(() => parseAddress(text)).toThrow();
+    expect(() => locate(text)).toThrow();
   });
 
   test("of a socket is the shorter way there, and refused when both ways are too long", () => {
