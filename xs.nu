@@ -24,6 +24,8 @@ const NO_INPUT = ["nothing" "empty"]
 const SERVER_START_WAIT = 15sec
 const SERVER_STOP_WAIT = 15sec
 const POLL_INTERVAL = 5ms
+# Where requests on a socket go: an address, for Nushell would look a name up in /etc/hosts each time.
+const BASE = "http://127.0.0.1"
 # Crockford's base 32, the digits of a ULID.
 const ID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -239,7 +241,7 @@ def local-socket []: nothing -> any {
   let address = address
   let path = $address | path expand --no-symlink
   let socket = match ($path | path type) {
-    "dir" => ($path | path join sock)
+    "dir" => $"($path)/sock"
     "socket" => $path
     null if $address =~ '^https?://|^[A-Za-z0-9.-]*:[0-9]{1,5}$' => null
     _ => (no-store)
@@ -249,50 +251,53 @@ def local-socket []: nothing -> any {
 
 # ---- a local store: HTTP over its socket ----
 
-# Answers may be errors, so that their problem document can be read; `answer` tells the two apart by the metadata of the
-# response, which costs nothing and leaves a stream a stream. `try` collects what it holds, and thus stands around answers
-# that are small or one value; a stream asks for the version first instead, for a socket without a server.
+# Answers may be errors, so that their problem document can be read. What is small or one value is taken whole, as a record
+# with its status, which costs less than to ask for the metadata of a response. A stream has only these, and stays a stream;
+# it asks for the version first, for a socket without a server, because `try` would collect it.
 
-def get-local [socket: string, path: string]: nothing -> any {
+def get-local [--or-nothing, socket: string, path: string]: nothing -> any {
   try {
-    http get --raw --allow-errors --unix-socket $socket $"http://localhost($path)"
-  } catch {|error| unreached $error }
+    http get --full --raw --allow-errors --unix-socket $socket $"($BASE)($path)"
+  } catch {|error| unreached $error } | answer $or_nothing
 }
 
 def stream-local [socket: string, path: string]: nothing -> any {
-  get-local $socket "/version" | answer | ignore
-  http get --raw --allow-errors --unix-socket $socket $"http://localhost($path)"
+  get-local $socket "/version" | ignore
+  http get --raw --allow-errors --unix-socket $socket $"($BASE)($path)" | stream-answer
 }
 
 def post-local [socket: string, path: string, headers: record]: any -> any {
   try {
-    http post --raw --allow-errors --content-type application/octet-stream --headers $headers --unix-socket $socket $"http://localhost($path)"
-  } catch {|error| unreached $error }
+    http post --full --raw --allow-errors --content-type application/octet-stream --headers $headers --unix-socket $socket $"($BASE)($path)"
+  } catch {|error| unreached $error } | answer false
 }
 
 # An error made inside `catch` would carry the caught one along, with its view into this file. As a value it does not.
 def unreached [error: record]: nothing -> record {
-  {unreached: $error.details.code, message: $error.msg}
+  {status: null, unreached: $error.details.code, message: $error.msg}
 }
 
-# The body of a good answer, as it comes; an error that says what the server said otherwise.
-# With --or-nothing a 404 is no error but nothing, as JSON.
-def answer [--or-nothing]: any -> any {
-  metadata access {|meta| answer-of ($meta.http_response?.status?) $or_nothing }
-}
-
-def answer-of [status: any, or_nothing: bool]: any -> any {
-  if $status == null {
-    not-reached $in
-  } else if $status < 300 {
-  } else if $status == 404 and $or_nothing {
+# The body of a good answer; an error that says what the server said otherwise. With `or_nothing` a 404 is no error but
+# nothing, as JSON.
+def answer [or_nothing: bool]: record -> any {
+  let answer = $in
+  if $answer.status == null {
+    not-reached $answer
+  } else if $answer.status < 300 {
+    $answer.body
+  } else if $answer.status == 404 and $or_nothing {
     "null"
   } else {
-    problem $status
+    $answer.body | problem $answer.status
   }
 }
 
-def not-reached [it: record]: any -> error {
+# The same for a stream, as it comes.
+def stream-answer []: any -> any {
+  metadata access {|meta| if $meta.http_response.status < 300 { } else { problem $meta.http_response.status } }
+}
+
+def not-reached [it: record]: nothing -> error {
   if ($it.unreached =~ 'not_found|connection_refused') { no-store }
   fail unavailable $"the store at (address) did not answer: ($it.message)"
 }
@@ -338,15 +343,15 @@ def client-answer [or_nothing: bool]: record -> any {
 # ---- each call, to a local store or another ----
 
 def post-frame [socket: any, topic: string, meta: any, ttl: any, is_dated: bool]: any -> any {
-  if $socket != null and ($meta | default "" | str length --utf-8-bytes) <= $META_HEADER_BYTES_MAX {
-    post-local $socket $"/append/($topic | url encode --all)(query {ttl: $ttl, with-timestamp: $is_dated})" (meta-header $meta) | answer
+  if $socket != null and ($meta == null or ($meta | str length --utf-8-bytes) <= $META_HEADER_BYTES_MAX) {
+    post-local $socket $"/append/($topic | url encode --all)(append-query $ttl $is_dated)" (meta-header $meta)
   } else {
     client append (address) $topic ...(flags {meta: $meta, ttl: $ttl, with-timestamp: $is_dated})
   }
 }
 
 def post-content [socket: any]: any -> any {
-  if $socket != null { post-local $socket "/cas" {} | answer } else { client cas-post (address) }
+  if $socket != null { post-local $socket "/cas" {} } else { client cas-post (address) }
 }
 
 def read-content [socket: any, hash: string]: nothing -> any {
@@ -354,7 +359,7 @@ def read-content [socket: any, hash: string]: nothing -> any {
     let path = $"/cas/($hash | url encode --all)"
     # No question for the version here: who has a hash has just spoken with the server.
     if not ($socket | path exists) { no-store }
-    http get --raw --allow-errors --unix-socket $socket $"http://localhost($path)" | answer | metadata access {|meta|
+    http get --raw --allow-errors --unix-socket $socket $"($BASE)($path)" | stream-answer | metadata access {|meta|
       if (content-size $socket $path $meta) > $CONTENT_COLLECT_MAX { } else { text-or-binary }
     }
   } else {
@@ -364,7 +369,7 @@ def read-content [socket: any, hash: string]: nothing -> any {
 
 def read-frames [socket: any, options: record]: nothing -> any {
   if $socket != null {
-    stream-local $socket $"/(query $options)" | answer
+    stream-local $socket $"/(query $options)"
   } else if $options.follow {
     # Nobody sees how a process ended whose output is a stream. So the same is asked first in a way that ends.
     let checked = $options | reject --optional pulse | merge {follow: false, limit: 0}
@@ -377,21 +382,21 @@ def read-frames [socket: any, options: record]: nothing -> any {
 
 def read-newest [socket: any, path: string, args: list<string>, options: record]: nothing -> any {
   if $socket != null {
-    get-local $socket $"($path)(query $options)" | answer --or-nothing
+    get-local --or-nothing $socket $"($path)(query $options)"
   } else {
     "" | client --or-nothing ...$args ...(flags $options)
   } | to-frame $options.with-timestamp
 }
 
 def get-frame [socket: any, path: string, args: list<string>, options: record]: nothing -> any {
-  if $socket != null { get-local $socket $path | answer } else { "" | client ...$args ...(flags $options) }
+  if $socket != null { get-local $socket $path } else { "" | client ...$args ...(flags $options) }
 }
 
 def delete-frame [socket: any, id: string]: nothing -> nothing {
   if $socket != null {
     try {
-      http delete --raw --allow-errors --unix-socket $socket $"http://localhost/($id)"
-    } catch {|error| unreached $error } | answer | ignore
+      http delete --full --raw --allow-errors --unix-socket $socket $"($BASE)/($id)"
+    } catch {|error| unreached $error } | answer false | ignore
   } else {
     "" | client remove (address) $id | ignore
   }
@@ -407,6 +412,11 @@ def query [options: record]: nothing -> string {
     if $it.value != null and $it.value != false { $pairs ++= [$"($it.name)=($it.value | into string | url encode --all)"] }
   }
   if ($pairs | is-empty) { "" } else { $"?($pairs | str join '&')" }
+}
+
+# Most appends have neither.
+def append-query [ttl: any, is_dated: bool]: nothing -> string {
+  if $ttl == null and not $is_dated { "" } else { query {ttl: $ttl, with-timestamp: $is_dated} }
 }
 
 def flags [options: record]: nothing -> list<string> {
@@ -521,7 +531,7 @@ def to-frames [is_dated: bool]: any -> any {
 # How much comes. A long answer may come without a length, which HEAD has in any case.
 def content-size [socket: string, path: string, meta: record]: nothing -> filesize {
   let length = $meta.http_response.headers | length-in
-  let length = if $length == null { http head --unix-socket $socket $"http://localhost($path)" | length-in } else { $length }
+  let length = if $length == null { http head --unix-socket $socket $"($BASE)($path)" | length-in } else { $length }
   $length | default 0 | into int | into filesize
 }
 
@@ -581,7 +591,7 @@ def wait-for-server [store: string, job: int, log: string]: nothing -> nothing {
   let socket = $store | path join sock
   let deadline = (date now) + $SERVER_START_WAIT
   loop {
-    if ($socket | path exists) and (get-local $socket "/version" | describe) !~ '^record' { return }
+    if ($socket | path exists) and (try { get-local $socket "/version"; true } catch { false }) { return }
     if (job list | where id == $job | is-empty) { fail unavailable $"the server ended: (open --raw $log | str trim)" }
     if (date now) > $deadline { fail unavailable $"no server at ($store) within ($SERVER_START_WAIT)" }
     sleep $POLL_INTERVAL
@@ -601,7 +611,7 @@ def stop-job [job: int]: nothing -> nothing {
 # The topics of the newest frames. Quiet without a server: a completion must not disturb who types.
 def recent-topics []: nothing -> list<string> {
   try {
-    http get --raw --max-time $COMPLETION_WAIT --unix-socket (local-socket) $"http://localhost/?last=($COMPLETION_FRAMES_MAX)"
+    http get --raw --max-time $COMPLETION_WAIT --unix-socket (local-socket) $"($BASE)/?last=($COMPLETION_FRAMES_MAX)"
     | from json --objects | get topic | uniq | sort
   } catch { [] }
 }
