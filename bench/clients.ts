@@ -1,4 +1,5 @@
-// The client as a process: beside curl with the same request, and beside a compiled program that does nothing.
+// The client as a process: beside curl with the same request, beside a compiled program that does nothing, and beside one
+// that does nothing but the request.
 import { join } from "node:path";
 import type { Figure } from "./figure.ts";
 import { inMs, interleave, median } from "./measure.ts";
@@ -7,7 +8,17 @@ import { serve } from "./server.ts";
 // Against curl: no slower, but for what such short processes differ from one run to the next.
 const GOAL_CURL = 1.0;
 const GOAL_EMPTY_MS = 4;
-// Processes a round, of which the median counts.
+// Compiled as ours is: no line of code shows what Bun itself costs, a fetch and a write what its client costs at least.
+const EMPTY = "export {};\n";
+const BARE = `(async () => {
+  const [unix, path, method] = Bun.argv.slice(2);
+  const body = method === "POST" ? await Bun.stdin.bytes() : undefined;
+  const answer = await fetch("http://x" + path, { unix, method, body });
+  await Bun.write(Bun.stdout, await answer.text());
+  process.exit(0);
+})();
+`;
+// A process is over before the machine changes its mind: they run one by one in turn, so many for each round of a bench.
 const RUNS = { quick: 7, full: 15 } as const;
 
 export const clients: Figure = {
@@ -15,7 +26,8 @@ export const clients: Figure = {
   summary: "`xs version`, `append` and `head` as processes, beside curl and an empty compiled program",
   async run(bench) {
     const server = await serve(bench.binary, join(bench.dir, "store"));
-    const empty = await compileEmpty(bench.dir);
+    const empty = await compileProgram(bench.dir, "empty", EMPTY);
+    const bare = await compileProgram(bench.dir, "bare", BARE);
     const curl = Bun.which("curl");
     if (curl === null) bench.report({ figure: "clients beside curl", skipped: "curl is not installed" });
     const content = Buffer.from("hello");
@@ -28,39 +40,40 @@ export const clients: Figure = {
     ];
     for (const { figure, args, path, stdin, curlArgs } of commands) {
       const peer = [curl ?? "true", "-sS", "--unix-socket", server.socketPath, ...curlArgs, `http://x${path}`];
-      const { xs, other, nothing } = await interleave(bench.rounds, {
-        nothing: () => medianMs([empty], stdin, runs),
-        xs: () => medianMs([bench.binary, figure, server.dir, ...args], stdin, runs),
-        other: () => medianMs(curl === null ? [empty] : peer, stdin, runs),
+      const method = stdin === null ? "GET" : "POST";
+      const { xs, other, nothing, least } = await interleave(bench.rounds * runs, {
+        nothing: () => msOf([empty], stdin),
+        least: () => msOf([bare, server.socketPath, path, method], stdin),
+        xs: () => msOf([bench.binary, figure, server.dir, ...args], stdin),
+        other: () => msOf(curl === null ? [empty] : peer, stdin),
       });
-      const extra = median(xs.map((ms, round) => ms - (nothing[round] ?? Number.NaN)));
-      const detail = `xs ${inMs(median(xs))}; curl ${inMs(median(other))}; empty ${inMs(median(nothing))}`;
+      const beyondEmpty = (times: number[]): number =>
+        median(times.map((ms, round) => ms - (nothing[round] ?? Number.NaN)));
+      const detail =
+        `xs ${inMs(median(xs))}; curl ${inMs(median(other))}; empty ${inMs(median(nothing))}; ` +
+        `a bare fetch ${inMs(beyondEmpty(least))} more than empty`;
       if (curl !== null) {
         const reached = median(xs.map((ms, round) => ms / (other[round] ?? Number.NaN)));
         bench.report({ figure: `xs ${figure}`, unit: "times curl", reached, atMost: GOAL_CURL, detail });
       }
       const unit = "ms more than an empty program";
-      bench.report({ figure: `xs ${figure}`, unit, reached: extra, atMost: GOAL_EMPTY_MS, detail });
+      bench.report({ figure: `xs ${figure}`, unit, reached: beyondEmpty(xs), atMost: GOAL_EMPTY_MS, detail });
     }
     await server.stop();
   },
 };
 
-function medianMs(command: string[], stdin: Uint8Array | null, runs: number): number {
-  const times = Array.from({ length: runs }, () => {
-    const start = performance.now();
-    const { exitCode } = Bun.spawnSync(command, { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "inherit" });
-    if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
-    return performance.now() - start;
-  });
-  return median(times);
+function msOf(command: string[], stdin: Uint8Array | null): number {
+  const start = performance.now();
+  const { exitCode } = Bun.spawnSync(command, { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "inherit" });
+  if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
+  return performance.now() - start;
 }
 
-// A program without a line of code, compiled as ours is: what Bun itself costs.
-async function compileEmpty(dir: string): Promise<string> {
-  const source = join(dir, "empty.ts");
-  await Bun.write(source, "export {};\n");
-  const outfile = join(dir, "empty");
+async function compileProgram(dir: string, name: string, text: string): Promise<string> {
+  const source = join(dir, `${name}.ts`);
+  await Bun.write(source, text);
+  const outfile = join(dir, name);
   const { success } = await Bun.build({
     entrypoints: [source],
     minify: true,
@@ -68,6 +81,6 @@ async function compileEmpty(dir: string): Promise<string> {
     format: "esm",
     compile: { outfile, autoloadBunfig: false, autoloadDotenv: false },
   });
-  if (!success) throw new Error("the empty program did not compile");
+  if (!success) throw new Error(`the program ${name} did not compile`);
   return outfile;
 }

@@ -1,4 +1,4 @@
-// `.append` in Nushell: through xs.nu on the socket, beside spawning the client for it.
+// `.append` in Nushell: through xs.nu on the socket, beside Nushell's own HTTP client alone, and beside spawning ours for it.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Figure } from "./figure.ts";
@@ -12,7 +12,7 @@ const GOAL_TIMES = 5;
 
 export const nushell: Figure = {
   name: "nushell",
-  summary: "`.append` of xs.nu beside spawning the client, both inside one Nushell",
+  summary: "`.append` of xs.nu beside a bare `http post` and beside spawning the client, inside one Nushell",
   async run(bench) {
     const nu = join(ROOT, "node_modules", ".bin", "nu");
     const module = join(ROOT, "xs.nu");
@@ -29,13 +29,16 @@ export const nushell: Figure = {
       if (exitCode !== 0) throw new Error(`nu: ${stderr}`);
       return Number(stdout.toString()) / 1e6 / calls;
     };
-    const { module: ours, spawned } = await interleave(bench.rounds, {
-      module: () => perCallMs(bench.quick ? 100 : 500, '"hello" | .append nu.bench'),
+    const calls = bench.quick ? 100 : 500;
+    const url = "http://localhost/append/nu.bench";
+    const { ours, bare, spawned } = await interleave(bench.rounds, {
+      ours: () => perCallMs(calls, '"hello" | .append nu.bench'),
+      bare: () => perCallMs(calls, `"hello" | http post --unix-socket ${server.socketPath} ${url}`),
       spawned: () =>
         perCallMs(bench.quick ? 20 : 50, `"hello" | ^${bench.binary} append ${server.dir} nu.bench | from json`),
     });
     await server.stop();
-    const detail = `.append ${inMs(median(ours))}; the client spawned ${inMs(median(spawned))}`;
+    const detail = `.append ${inMs(median(ours))}; a bare http post ${inMs(median(bare))}; the client spawned ${inMs(median(spawned))}`;
     bench.report({ figure: ".append in Nushell", unit: "ms", reached: median(ours), atMost: GOAL_MS, detail });
     bench.report({
       figure: "the client spawned from Nushell",

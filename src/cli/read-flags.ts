@@ -1,5 +1,5 @@
 // The read options as flags: one set for every command that reads.
-import { parseReadOptions, type ReadName, type ReadOptions } from "../frame/read-options.ts";
+import { parseReadOptions, READ_ALL, type ReadName, type ReadOptions } from "../frame/read-options.ts";
 
 const TIMESTAMP_FLAG = { description: "add the frame's time (RFC 3339, from its id)" } as const;
 
@@ -33,5 +33,5 @@ export function readOptionsOf(args: Partial<Record<ReadName, string | boolean | 
     if (value === true) texts[name as ReadName] = "true";
     else if (typeof value === "string") texts[name as ReadName] = value;
   }
-  return parseReadOptions(texts);
+  return Object.keys(texts).length === 0 ? READ_ALL : parseReadOptions(texts);
 }

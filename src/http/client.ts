@@ -18,7 +18,7 @@ export type AppendOptions = { readonly meta: Meta | null; readonly ttl: Ttl; rea
 
 // What a request fails with when there was nothing to connect to.
 const REFUSED: readonly string[] = ["ConnectionRefused", "FailedToOpenSocket", "ECONNREFUSED"];
-const UNCONNECTED: ReadonlySet<string> = new Set([...REFUSED, "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EACCES"]);
+const UNCONNECTED: readonly string[] = [...REFUSED, "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EACCES"];
 
 /** A store behind an address. Each function throws `XsError`: the server's, or `unavailable` when it cannot be reached. */
 export class Client {
@@ -185,7 +185,7 @@ export class Client {
     );
     if (answer instanceof Response) return answer;
     // What was not connected has sent nothing, and can be sent again.
-    if (unix !== null && UNCONNECTED.has(answer.code ?? "")) {
+    if (unix !== null && UNCONNECTED.includes(answer.code ?? "")) {
       await this.#lookUp();
       if (this.#address.unix !== unix) return this.#fetch(path, init);
     }

@@ -24,8 +24,8 @@ export const SSE_TYPE = "text/event-stream";
 
 /** The query of a read, with its `?`; empty when every option has its default. */
 export function encodeReadQuery(options: ReadOptions): string {
-  const query = new URLSearchParams(formatReadOptions(options)).toString();
-  return query === "" ? "" : `?${query}`;
+  const texts = formatReadOptions(options);
+  return Object.keys(texts).length === 0 ? "" : `?${new URLSearchParams(texts)}`;
 }
 
 /** The options in a query; throws `invalid`. Keys that are not ours are passed over, as on the web. */
@@ -70,7 +70,7 @@ export function markerLine(kind: "threshold" | "pulse", id: Id): string {
 }
 
 /** What an event stream begins with, so that a reader to whom nothing comes yet learns that it is connected. */
-export const SSE_OPENING: Uint8Array = Buffer.from(":\n\n");
+export const SSE_OPENING: Uint8Array = new TextEncoder().encode(":\n\n");
 
 /** Frames (NDJSON, each line ended) in the format asked for. */
 export function encodeFrames(ndjson: Uint8Array, format: LineFormat): Uint8Array {
