@@ -1,6 +1,6 @@
 // The command line as a person meets it: the tour, the messages, the exit codes.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS, loadCommand } from "../../src/cli/table.ts";
 import { eventually } from "../support/eventually.ts";
@@ -167,6 +167,37 @@ describe("messages and exit codes", () => {
     expect(dead.code).toBe(3);
     expect(dead.stderr).toContain("xs serve ./store");
     expect((await xs(["version", "127.0.0.1:1"])).code).toBe(3);
+    dir.remove();
+  });
+
+  test("a store is reached by its directory, by its socket, and by a path too long for a socket", async () => {
+    const dir = temporaryDir();
+    const server = await serve(join(dir.path, "store"));
+    const deep = join(dir.path, "d".repeat(100));
+    mkdirSync(deep);
+    symlinkSync(server.addr, join(deep, "link"));
+    // Content that is sent as a stream can be sent only once.
+    const stdin = "x".repeat(200_000);
+    for (const [address, cwd] of [
+      [server.addr, "/"],
+      [`${server.addr}/sock`, "/"],
+      ["./store/", dir.path],
+      ["store/sock", dir.path],
+      [join(deep, "link"), deep],
+    ] as const) {
+      const frame = JSON.parse(await ok(["append", address, "t"], { stdin, cwd })) as Frame;
+      expect(JSON.parse(await ok(["head", address, "t"], { cwd }))).toEqual(frame);
+    }
+    expect(await server.stop()).toBe(0);
+    dir.remove();
+  });
+
+  test("an append where no store is ends at once, though its input goes on", async () => {
+    const dir = temporaryDir();
+    const command = [...COMMAND, "append", join(dir.path, "store"), "t"];
+    const child = Bun.spawn(command, { stdin: "pipe", stdout: "ignore", stderr: "pipe" });
+    expect(await child.exited).toBe(3);
+    expect(await child.stderr.text()).toContain("no store at");
     dir.remove();
   });
 

@@ -1,7 +1,8 @@
 // Large content: streamed both ways, in memory that does not depend on its size.
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryDir } from "../support/store.ts";
 import { COMMAND, run, withServer, xs } from "../support/xs.ts";
 
 // A 2 GB append must not raise the server's memory by more than 64 MB; a tenth of it shows what would grow.
@@ -53,6 +54,41 @@ test("an output that takes no more is told as what it is", async () => {
     expect(stderr).toContain("no space left");
   });
 });
+
+test("a pipe that does not block, and is read slowly, gets every byte once", async () => {
+  const dir = temporaryDir();
+  const pipe = join(dir.path, "pipe");
+  await run(["mkfifo", pipe]);
+  await withServer(async ({ addr }) => {
+    const content = Buffer.from(Uint8Array.from({ length: 500_000 }, (_, n) => (n * 31 + (n >> 9)) % 256));
+    const { hash } = JSON.parse((await xs(["append", addr, "t"], { stdin: content })).stdout) as { hash: string };
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    const child = Bun.spawn([...COMMAND, "cas", addr, hash], { stdin: "ignore", stdout: writer, stderr: "inherit" });
+    closeSync(writer);
+    const received = await readSlowly(reader);
+    closeSync(reader);
+    expect(await child.exited).toBe(0);
+    expect(received.equals(content)).toBe(true);
+  });
+  dir.remove();
+});
+
+// A small piece a millisecond, so that the writer finds the pipe full.
+async function readSlowly(fd: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = Buffer.alloc(3_000);
+    try {
+      const bytes = readSync(fd, piece);
+      if (bytes === 0) return Buffer.concat(pieces);
+      pieces.push(piece.subarray(0, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+    await Bun.sleep(1);
+  }
+}
 
 test("equal content is stored once, above and below the line between file and database", async () => {
   await withServer(async ({ addr }) => {
