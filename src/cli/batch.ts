@@ -5,7 +5,7 @@ import { Client } from "../http/client.ts";
 import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, decodeLines } from "../http/wire.ts";
 import { ADDRESS, command } from "./command.ts";
 import { isTerminal } from "./input.ts";
-import { writeOut } from "./output.ts";
+import { print } from "./output.ts";
 import { WITH_TIMESTAMP } from "./read-flags.ts";
 
 export default command({
@@ -27,8 +27,8 @@ export default command({
   ],
   async run({ addr, "with-timestamp": withTimestamp }) {
     const client = new Client(addr);
-    client.checkReachable();
-    if (isTerminal()) throw invalid("batch needs events as lines of JSON on stdin; see: xs help batch");
+    await client.checkReachable();
+    if (await isTerminal()) throw invalid("batch needs events as lines of JSON on stdin; see: xs help batch");
     let appended = 0;
     for await (const lines of batchesOf(Bun.stdin.stream())) {
       const answer = await client.batch(lines.join("\n"), withTimestamp).catch((error: XsError) => {
@@ -36,7 +36,7 @@ export default command({
         throw new XsError(error.code, `${error.message}${before}`);
       });
       appended += lines.length;
-      writeOut(`${answer}\n`);
+      await print(`${answer}\n`);
     }
   },
 });
