@@ -30,7 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Rules inside and between rooms, each with its reason. */
 const FORBIDDEN: readonly { readonly from: RegExp; readonly to: RegExp; readonly why: string }[] = [
   {
-    from: /^http\/(?!(routes|import|listen|.*-routes)\.ts)/,
+    from: /^http\/(?!(routes|batch|import|listen|.*-routes)\.ts)/,
     to: /^store\//,
     why: "of the wire, only the routes know the store",
   },

@@ -5,6 +5,8 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { XsError } from "../error.ts";
 
 const SQLITE_BUSY = 5;
+// A server that was killed holds its lock until the kernel has taken it apart: who starts the next one at once waits so long.
+const DYING_MS_MAX = 500;
 
 /** Locks a store directory until the answered function is called. Throws `conflict`, and says who holds it. */
 export function lockStore(dir: string): () => void {
@@ -12,6 +14,7 @@ export function lockStore(dir: string): () => void {
   // An empty database serves as a portable file lock: SQLite knows how to take one on every system that Bun runs on.
   const lock = new Database(join(dir, "lock"));
   try {
+    lock.run(`PRAGMA busy_timeout = ${DYING_MS_MAX}`);
     lock.run("PRAGMA locking_mode = EXCLUSIVE");
     lock.run("BEGIN EXCLUSIVE");
   } catch (error) {
