@@ -3,7 +3,7 @@ import { Client } from "../http/client.ts";
 import { convertLines, importDump } from "../transfer/import.ts";
 import { invalid } from "../error.ts";
 import { ADDRESS, command } from "./command.ts";
-import { isTerminal, readContent } from "./input.ts";
+import { type Input, isTerminal, readContent } from "./input.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { showProgress } from "./progress.ts";
 
@@ -47,5 +47,5 @@ async function importStdin(client: Client, reid: boolean): Promise<void> {
   writeOut(`${await client.import(new Response(lines).body)}\n`);
 }
 
-const streamOf = (input: Uint8Array | ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> =>
-  input instanceof Uint8Array ? new Blob([input]).stream() : input;
+const streamOf = (input: Input): AsyncIterable<Uint8Array> =>
+  input instanceof Uint8Array ? new Blob([input]).stream() : input instanceof Blob ? input.stream() : input;

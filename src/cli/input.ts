@@ -1,4 +1,4 @@
-// Standard input as content: whole when it is small, as a stream when it is not.
+// Standard input as content: whole when it is small, as a file when it is one, else as a stream.
 import type { Client } from "../http/client.ts";
 
 const STDIN = 0;
@@ -6,6 +6,9 @@ const STDIN = 0;
 const WHOLE_BYTES_MAX = 64 * 1024;
 // Input that is not there by then is long: a command that works, or a person.
 const LONG_INPUT_MS = 10;
+
+/** Content as it comes in: bytes, a file that the kernel can send by itself, or a stream. */
+export type Input = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /** Whether a person types at stdin: then it is no content. */
 export async function isTerminal(): Promise<boolean> {
@@ -30,7 +33,7 @@ const isNothing = (device: number): Promise<boolean> =>
  * What comes over stdin, to be sent to this store; null for nothing at all, or when it is a terminal. Throws
  * `unavailable` where there is no store, without waiting for the end of a long input.
  */
-export async function readContent(client: Client): Promise<Uint8Array | ReadableStream<Uint8Array> | null> {
+export async function readContent(client: Client): Promise<Input | null> {
   if (await isTerminal()) return null;
   const reading = readStdin();
   const content = await Promise.race([
@@ -44,24 +47,30 @@ export async function readContent(client: Client): Promise<Uint8Array | Readable
   return content;
 }
 
-async function readStdin(): Promise<Uint8Array | ReadableStream<Uint8Array> | null> {
-  const reader = Bun.stdin.stream().getReader();
+async function readStdin(): Promise<Input | null> {
+  // Of what is no file the size is not known.
+  const file = Number.isFinite(Bun.stdin.size) ? await import("./stdin-file.ts") : null;
+  const rest = file?.restOfFile(WHOLE_BYTES_MAX);
+  if (rest) return rest;
+  const read = file ? file.readFile : readStream();
   const first: Uint8Array[] = [];
   let size = 0;
   while (size <= WHOLE_BYTES_MAX) {
-    const { done, value } = await reader.read();
-    if (done) return size === 0 ? null : first.length === 1 ? (first[0] ?? null) : Buffer.concat(first);
-    first.push(value);
-    size += value.length;
+    const chunk = await read();
+    if (chunk === null) return size === 0 ? null : first.length === 1 ? (first[0] ?? null) : Buffer.concat(first);
+    first.push(chunk);
+    size += chunk.length;
   }
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const next = first.shift();
-      if (next) return controller.enqueue(next);
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      const next = first.shift() ?? (await read());
+      if (next === null) controller.close();
+      else controller.enqueue(next);
     },
-    cancel: () => reader.cancel(),
   });
+}
+
+function readStream(): () => Promise<Uint8Array | null> {
+  const reader = Bun.stdin.stream().getReader();
+  return async () => (await reader.read()).value ?? null;
 }

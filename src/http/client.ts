@@ -31,6 +31,11 @@ export class Client {
     this.#address = parseAddress(address);
   }
 
+  /** Whether the server is on this machine, so that no network lies between. */
+  get isLocal(): boolean {
+    return this.#address.unix !== null;
+  }
+
   /**
    * Throws `unavailable` when there is no socket to connect to: a cheap look before a long read of stdin, and before a
    * stream is sent, which cannot be sent again.
@@ -180,7 +185,9 @@ export class Client {
   async #fetch(path: string, init: BunFetchRequestInit): Promise<Response> {
     const { base, unix, authorization } = this.#address;
     const headers = authorization === null ? init.headers : { ...init.headers, authorization };
-    const answer = await fetch(`${base}${path}`, { ...init, headers, ...(unix === null ? {} : { unix }) }).catch(
+    // Over a plain socket the kernel sends a file by itself; over TLS or through a proxy Bun would read all of it into memory.
+    const body = init.body instanceof Blob && unix === null ? init.body.stream() : init.body;
+    const answer = await fetch(`${base}${path}`, { ...init, headers, body, ...(unix === null ? {} : { unix }) }).catch(
       (error: Error & { code?: string }) => error,
     );
     if (answer instanceof Response) return answer;

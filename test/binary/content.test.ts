@@ -1,13 +1,26 @@
 // Large content: streamed both ways, in memory that does not depend on its size.
 import { expect, test } from "bun:test";
-import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
 import { temporaryDir } from "../support/store.ts";
 import { COMMAND, run, withServer, xs } from "../support/xs.ts";
 
 // A 2 GB append must not raise the server's memory by more than 64 MB; a tenth of it shows what would grow.
 const CONTENT_BYTES = 200_000_000;
 const GROWTH_KB_MAX = 64 * 1024;
+
+const PROGRAM = COMMAND.map((word) => `'${word}'`).join(" ");
 
 const memoryKb = (pid: number, field: "VmRSS" | "VmHWM"): number =>
   Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
@@ -17,16 +30,15 @@ test("content of 200 MB goes in and out in bounded memory, and its bytes are the
     async ({ addr, pid }) => {
       const isLinux = existsSync(`/proc/${pid}/status`);
       const before = isLinux ? memoryKb(pid, "VmRSS") : 0;
-      const program = COMMAND.map((word) => `'${word}'`).join(" ");
       const source = `head -c ${CONTENT_BYTES} /dev/zero`;
-      const appended = await run(["bash", "-c", `${source} | ${program} append '${addr}' big`]);
+      const appended = await run(["bash", "-c", `${source} | ${PROGRAM} append '${addr}' big`]);
       const { hash } = JSON.parse(appended.stdout) as { hash: string };
       const sums = await run([
         "bash",
         "-o",
         "pipefail",
         "-c",
-        `${program} cas '${addr}' '${hash}' | sha256sum && ${source} | sha256sum`,
+        `${PROGRAM} cas '${addr}' '${hash}' | sha256sum && ${source} | sha256sum`,
       ]);
       const [out, original] = sums.stdout.split("\n");
       expect(sums.code).toBe(0);
@@ -45,11 +57,7 @@ test("an output that takes no more is told as what it is", async () => {
       hash: string;
     };
     if (!existsSync("/dev/full")) return console.error("skipped: there is no /dev/full");
-    const { code, stderr } = await run([
-      "bash",
-      "-c",
-      `${COMMAND.map((word) => `'${word}'`).join(" ")} cas '${addr}' '${hash}' > /dev/full`,
-    ]);
+    const { code, stderr } = await run(["bash", "-c", `${PROGRAM} cas '${addr}' '${hash}' > /dev/full`]);
     expect(code).toBe(1);
     expect(stderr).toContain("no space left");
   });
@@ -134,4 +142,63 @@ test("a range of content is served as HTTP has it", async () => {
       expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, String(size), ""]);
     }
   });
+});
+
+test("of a file on stdin the content is what nobody has read before", async () => {
+  const dir = temporaryDir();
+  await withServer(async ({ addr }) => {
+    for (const size of [1_000, 100_000, 5_000_000]) {
+      const rest = Uint8Array.from({ length: size }, (_, n) => (n * 31) % 251);
+      const path = join(dir.path, "file");
+      writeFileSync(path, Buffer.concat([Buffer.from("a line\n"), rest]));
+      const { stdout } = await run(["bash", "-c", `{ read -r line; ${PROGRAM} append '${addr}' t; } < '${path}'`]);
+      const { hash } = JSON.parse(stdout) as { hash: string };
+      expect(Buffer.from((await xs(["cas", addr, hash])).bytes).equals(rest)).toBe(true);
+    }
+  }).finally(dir.remove);
+});
+
+test("a file that becomes shorter while it is sent is told, and leaves nothing behind", async () => {
+  if (!existsSync("/proc/self/fdinfo/0"))
+    return console.error("skipped: a file is sent as one only where /proc tells how far it was read");
+  const dir = temporaryDir();
+  await withServer(async ({ addr }) => {
+    const path = join(dir.path, "sparse");
+    writeFileSync(path, "");
+    truncateSync(path, 64_000_000_000);
+    const appending = run(["bash", "-c", `${PROGRAM} append '${addr}' t < '${path}'`]);
+    await eventually("an upload", () => readdirSync(join(addr, "cas/tmp")).length > 0);
+    truncateSync(path, 1_000);
+    const { code, stderr } = await appending;
+    expect([code, stderr]).toEqual([
+      1,
+      "xs: stdin became shorter while it was sent: whether it was stored is not known\n",
+    ]);
+    await eventually("the end of the upload", () => readdirSync(join(addr, "cas/tmp")).length === 0);
+  }).finally(dir.remove);
+});
+
+test("over a network a file goes in as a stream, and what comes out is held against its hash once more", async () => {
+  const dir = temporaryDir();
+  const content = Uint8Array.from({ length: 1_000_000 }, (_, n) => (n * 31) % 251);
+  let received: Uint8Array = new Uint8Array();
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      if (request.method === "GET") return new Response(content);
+      received = await request.bytes();
+      return new Response("stored\n");
+    },
+  });
+  const path = join(dir.path, "file");
+  writeFileSync(path, content);
+  const addr = `127.0.0.1:${server.port}`;
+  const sent = await run(["bash", "-c", `${PROGRAM} cas-post ${addr} < '${path}'`]).finally(dir.remove);
+  expect([sent.code, sent.stdout, Buffer.from(received).equals(content)]).toEqual([0, "stored\n", true]);
+  const hash = `sha256-${new Bun.CryptoHasher("sha256").update(content).digest("base64")}`;
+  expect((await xs(["cas", addr, hash])).code).toBe(0);
+  const other = `sha256-${new Bun.CryptoHasher("sha256").update("other").digest("base64")}`;
+  const { code, stderr } = await xs(["cas", addr, other]);
+  expect([code, stderr]).toEqual([1, `xs: what came is not the content ${other}: do not trust it\n`]);
 });

@@ -138,7 +138,10 @@ describe("import", () => {
       expect(JSON.parse(await ok(["import", addr, dir.path, "--reid"]))).toMatchObject({ imported: 3, missing: 0 });
       expect(JSON.parse(await ok(["import", addr, dir.path, "--reid"]))).toMatchObject({ imported: 0, existing: 3 });
       const text = await Bun.file(join(dir.path, "frames.jsonl")).text();
-      expect(JSON.parse(await ok(["import", addr, "--reid"], { stdin: text }))).toMatchObject({ existing: 3 });
+      for (const times of [1, 1_000]) {
+        const answer = await ok(["import", addr, "--reid"], { stdin: text.repeat(times) });
+        expect(JSON.parse(answer)).toMatchObject({ existing: 3 * times });
+      }
       const frames = lines<Frame>(await ok(["cat", addr, "-T", "notes,notes.*", "--with-timestamp"]));
       expect(frames.map(({ meta }) => meta)).toEqual([
         { original_id: ORIGINAL[0]?.id },
