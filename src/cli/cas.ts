@@ -14,8 +14,12 @@ export default command({
   notes: ["The bytes come out as they went in. Content that is damaged on disk is an error with exit code 1."],
   async run({ addr, hash }) {
     const expected = parseHash(hash);
+    const client = new Client(addr);
+    const response = await client.content(expected);
+    // The server has held all of it against its hash just now, and on a local socket nothing changes on the way.
+    if (client.isLocal) return copyOut(response);
     const hasher = new Bun.CryptoHasher("sha256");
-    await copyOut(await new Client(addr).content(expected), { onChunk: (chunk) => void hasher.update(chunk) });
+    await copyOut(response, { onChunk: (chunk) => void hasher.update(chunk) });
     if (hashOf(hasher.digest()) === expected) return;
     throw new XsError("internal", `what came is not the content ${expected}: do not trust it`);
   },
