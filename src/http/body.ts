@@ -7,24 +7,35 @@ const UPLOAD_SILENCE_MS_MAX = 60 * 60 * 1000;
 /** The chunks of a request's body; none without a body. Throws `invalid` when it is cut short or falls silent. */
 export async function* requestChunks(request: Request): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
-  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  let isSilent = false;
+  // One timer that is put off with each chunk. It ends the wait as if the body had ended.
+  const silence = setTimeout(() => {
+    isSilent = true;
+    reader.cancel().catch(() => undefined);
+  }, UPLOAD_SILENCE_MS_MAX);
   try {
     for (;;) {
-      const { done, value } = await beforeSilence(cutShort(reader.read()));
+      silence.refresh();
+      // All that has come: one by one they would be cut into smaller pieces.
+      const { done, value } = await cutShort(() => reader.readMany());
+      if (isSilent) throw fellSilent();
+      yield* value;
       if (done) return;
-      yield value;
     }
   } finally {
+    clearTimeout(silence);
     reader.cancel().catch(() => undefined);
   }
 }
 
 /** A request's body whole, for one that says it is small. Throws as `requestChunks` does. */
-export const requestBytes = (request: Request): Promise<Uint8Array> => beforeSilence(cutShort(request.bytes()));
+export const requestBytes = (request: Request): Promise<Uint8Array> => beforeSilence(cutShort(() => request.bytes()));
 
-async function cutShort<T>(reading: Promise<T>): Promise<T> {
+// The failure may be a rejection or a throw: `readMany` throws when the body is broken already.
+async function cutShort<T>(read: () => Promise<T> | T): Promise<T> {
   try {
-    return await reading;
+    return await read();
   } catch (error) {
     if (error instanceof XsError) throw error;
     throw invalid("the body was cut short: nothing was stored");
@@ -34,11 +45,7 @@ async function cutShort<T>(reading: Promise<T>): Promise<T> {
 async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const silence = new Promise<never>((_, reject) => {
-    const minutes = UPLOAD_SILENCE_MS_MAX / 60_000;
-    timer = setTimeout(
-      () => reject(invalid(`the body fell silent for ${minutes} minutes: nothing was stored`)),
-      UPLOAD_SILENCE_MS_MAX,
-    );
+    timer = setTimeout(() => reject(fellSilent()), UPLOAD_SILENCE_MS_MAX);
   });
   try {
     return await Promise.race([reading, silence]);
@@ -46,6 +53,9 @@ async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
     clearTimeout(timer);
   }
 }
+
+const fellSilent = (): XsError =>
+  invalid(`the body fell silent for ${UPLOAD_SILENCE_MS_MAX / 60_000} minutes: nothing was stored`);
 
 /**
  * A body that asks the generator for its next chunk only when the reader has taken the one before. `leave` is called when

@@ -8,8 +8,8 @@ import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 
-// What one read of a file holds in memory.
-const READ_BYTES = 256 * 1024;
+// What one read of a file holds in memory; there are two, of which one is read while the other is hashed.
+const READ_BYTES = 512 * 1024;
 
 export const casDir = (dir: string): string => join(dir, "cas");
 
@@ -68,13 +68,16 @@ export async function hashFile(path: string): Promise<{ readonly hash: Hash; rea
   if (file === null) return null;
   try {
     const hasher = new Bun.CryptoHasher("sha256");
-    const buffer = new Uint8Array(READ_BYTES);
+    let [block, other] = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)];
     let size = 0;
+    let reading = file.read(block, 0, READ_BYTES, size);
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, size);
+      const { bytesRead } = await reading;
       if (bytesRead === 0) return { hash: hashOf(hasher.digest()), size };
-      hasher.update(buffer.subarray(0, bytesRead));
       size += bytesRead;
+      reading = file.read(other, 0, READ_BYTES, size);
+      hasher.update(block.subarray(0, bytesRead));
+      [block, other] = [other, block];
     }
   } finally {
     await file.close();

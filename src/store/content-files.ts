@@ -1,16 +1,17 @@
 // Content files: large content under cas/, written so that a name always means the whole and right content.
-import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { XsError } from "../error.ts";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
-import { casDir, contentPath, syncDirectory, temporaryDir } from "./cas-layout.ts";
+import { casDir, contentPath, hashFile, syncDirectory, temporaryDir } from "./cas-layout.ts";
 
 // Each chunk of an upload is garbage once it is written, which the collector learns of late: left alone, an upload of 2 GB
 // raised the server's memory by 65 MB, and by 40 MB when it is told after each 32 MB.
 const GARBAGE_BYTES_MAX = 32 * 1024 * 1024;
-// What one read of a file holds in memory.
-const READ_BYTES = 256 * 1024;
+// After each so many bytes the disk is told to begin with them, so that it works while the rest still comes; and no more than
+// twice as many wait for it, however large the upload, so that nobody else's write has to wait for all of them.
+const SYNC_BYTES = 16 * 1024 * 1024;
 
 // A mark is an empty file in cas/tmp, named by the digest.
 const MARKER = /^[0-9a-f]{64}$/;
@@ -76,21 +77,32 @@ export class ContentFiles {
     );
     const hasher = new Bun.CryptoHasher("sha256");
     let release: (() => void) | undefined;
-    let [size, garbage] = [0, 0];
+    let [size, garbage, unsynced] = [0, 0, 0];
+    let syncing = Promise.resolve();
     try {
       const write = async (chunk: Uint8Array): Promise<void> => {
         hasher.update(chunk);
+        // To hand it to a thread costs more than to write it: the kernel only copies, for the disk is never far behind (below).
+        // A write may be short without an error when the disk fills up; the next one then says ENOSPC.
+        for (let at = 0; at < chunk.length;) at += writeSync(file.fd, chunk, at);
         size += chunk.length;
         garbage += chunk.length;
         if (garbage > GARBAGE_BYTES_MAX) {
           garbage = 0;
           Bun.gc(true);
         }
-        // A write may be short without an error when the disk fills up; the next one then says ENOSPC.
-        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
+        unsynced += chunk.length;
+        if (unsynced > SYNC_BYTES) {
+          unsynced = 0;
+          await syncing;
+          syncing = file.datasync();
+          // Told where it is awaited.
+          syncing.catch(() => undefined);
+        }
       };
       for (const chunk of first) await write(chunk);
       for (let next = await rest.next(); !next.done; next = await rest.next()) await write(next.value);
+      await syncing;
       await file.sync();
       await file.close();
       const hash = hashOf(hasher.digest());
@@ -100,6 +112,7 @@ export class ContentFiles {
       return { hash, size, release };
     } catch (error) {
       release?.();
+      await syncing.catch(() => undefined);
       await file.close().catch(() => undefined);
       removeQuietly(temporary);
       // Lets go of the body, so that its sender is answered instead of waiting to be read.
@@ -132,24 +145,10 @@ export class ContentFiles {
    */
   async checked(hash: Hash, size: number): Promise<Blob> {
     const path = contentPath(this.#dir, hash);
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
-      throw error.code === "ENOENT" ? missing(hash) : error;
-    });
-    try {
-      const hasher = new Bun.CryptoHasher("sha256");
-      const buffer = new Uint8Array(READ_BYTES);
-      let at = 0;
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
-        if (bytesRead === 0) break;
-        hasher.update(buffer.subarray(0, bytesRead));
-        at += bytesRead;
-      }
-      if (at !== size || hashOf(hasher.digest()) !== hash) throw corrupt(hash);
-      return Bun.file(path);
-    } finally {
-      await file.close();
-    }
+    const found = await hashFile(path);
+    if (found === null) throw missing(hash);
+    if (found.size !== size || found.hash !== hash) throw corrupt(hash);
+    return Bun.file(path);
   }
 }
 

@@ -1,9 +1,13 @@
 // System calls that fail, one after the other until none is left: what was acknowledged holds, and the fault is told.
 import { expect } from "bun:test";
-import { runScenario, type Outcome } from "../support/scenario.ts";
-import { type Call, CALLS, type Failure } from "../support/shim.ts";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expectWhole } from "../support/load.ts";
+import { runScenario, type Outcome, startUnderFault } from "../support/scenario.ts";
+import { type Call, CALLS, type Failure, firedCalls, shimEnv } from "../support/shim.ts";
 import { IS_SOAK, testWith } from "../support/soak.ts";
 import { temporaryDir } from "../support/store.ts";
+import { serve, xs } from "../support/xs.ts";
 
 // In the gate every so many calls; they differ by kind, for a scenario makes some of one and many of another.
 const STRIDE: Readonly<Record<Call, number>> = { open: 9, write: 47, fsync: 11, rename: 1, unlink: 4, mkdir: 3 };
@@ -91,6 +95,30 @@ for (const call of IS_SOAK ? (["fsync", "write"] as const) : (["fsync"] as const
     },
   );
 }
+
+// The disk is told to begin while the rest still comes, and the kernel tells of a failure once only.
+testWith(
+  ["gcc and seccomp"],
+  "a sync that fails in the middle of an upload is told and ends the server, and nothing of the upload stays (I1, C7)",
+  async () => {
+    const dir = temporaryDir();
+    const [addr, fired] = [join(dir.path, "store"), join(dir.path, "fired")];
+    try {
+      const failure: Failure = { call: "fsync", nth: 1, times: "once", error: "EIO", only: "/cas/tmp/1" };
+      const server = await startUnderFault(addr, await shimEnv(addr, { failure, fired }));
+      const { code, stderr } = await xs(["append", addr, "large"], { stdin: new Uint8Array(20_000_000) });
+      expect([code, stderr]).toEqual([3, expect.stringMatching(/the disk failed .*fdatasync.*the server stops/)]);
+      expect((await server.stop()).code).toBe(6);
+      expect(firedCalls(fired)).toHaveLength(1);
+      const again = await serve(addr, ["--quiet"]);
+      expect(readdirSync(join(addr, "cas/tmp"))).toEqual([]);
+      expect(await xs(["head", addr, "large"])).toMatchObject({ code: 4 });
+      await expectWhole(addr).finally(() => again.kill());
+    } finally {
+      dir.remove();
+    }
+  },
+);
 
 if (IS_SOAK) {
   for (const [call, error] of [
