@@ -13,7 +13,7 @@ test("2000 ids come back from their parts exactly, and new ones are ULIDs of now
     expect(new Set(ids).size).toBe(2000);
     for (const id of ids) expect(id).toMatch(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
     const [first = "", last = ""] = [ids[0], ids.at(-1)];
-    const times = await nu<number[]>(`[${first} ${last}] | each { .id unpack | get ts_ms }`);
+    const times = await nu<number[]>(`["${first}" "${last}"] | each { .id unpack | get ts_ms }`);
     for (const ms of times) expect(ms >= before && ms <= Date.now()).toBe(true);
   });
 });
