@@ -16,7 +16,7 @@ test("a store that is served is refused to a second server, which is told by who
 test("another process is refused too, and the lock of one that was killed is free", async () => {
   const dir = temporaryDir();
   const script = `const { lockStore } = await import(${JSON.stringify(`${import.meta.dir}/../../src/store/lock.ts`)});
-    lockStore(${JSON.stringify(dir.path)}); console.log("locked"); setInterval(() => {}, 1000);`;
+    globalThis.held = lockStore(${JSON.stringify(dir.path)}); console.log("locked"); setInterval(() => {}, 1000);`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
   try {
     const { value } = await child.stdout.getReader().read();
