@@ -1,11 +1,12 @@
 // xs batch: many frames at once, from lines of JSON on stdin.
 import { invalid, XsError } from "../error.ts";
 import { parseDraft } from "../frame/draft.ts";
+import { levelsOf } from "../frame/topic.ts";
 import { Client } from "../http/client.ts";
-import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, decodeLines } from "../http/wire.ts";
+import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, BATCH_LEVELS_MAX, decodeLines, LINE_CHARS_MAX } from "../http/wire.ts";
 import { ADDRESS, command } from "./command.ts";
-import { isTerminal } from "./input.ts";
-import { print } from "./output.ts";
+import { chunksOf, isTerminal, readContent } from "./input.ts";
+import { tryPrint } from "./output.ts";
 import { WITH_TIMESTAMP } from "./read-flags.ts";
 
 export default command({
@@ -21,50 +22,66 @@ export default command({
     ],
   ],
   notes: [
-    "A line has topic, and if need be meta, ttl, and content (text) or hash (of content that is stored: xs cas-post). The " +
-      "events are printed, in the same order, when all of them are durable.",
+    "A line has topic, and if need be meta, ttl, and content (text, up to 64 KiB) or hash (of content that is stored: xs " +
+      "cas-post). The events are printed, in the same order, when all of them are durable.",
     "Up to 16,384 lines and 8 MiB are one transaction: all of it is appended, or nothing. Longer input is several of them.",
   ],
   async run({ addr, "with-timestamp": withTimestamp }) {
     const client = new Client(addr);
     await client.checkReachable();
     if (await isTerminal()) throw invalid("batch needs events as lines of JSON on stdin; see: xs help batch");
-    let appended = 0;
-    for await (const lines of batchesOf(Bun.stdin.stream())) {
-      const answer = await client.batch(lines.join("\n"), withTimestamp).catch((error: XsError) => {
-        const before = appended > 0 ? `; ${appended} events before this batch were appended` : "";
-        throw new XsError(error.code, `${error.message}${before}`);
-      });
-      appended += lines.length;
-      await print(`${answer}\n`);
+    let [appended, isRead] = [0, true];
+    try {
+      for await (const lines of batchesOf(chunksOf(await readContent(client)))) {
+        const answer = await send(client, lines, withTimestamp);
+        appended += lines.length;
+        // Who reads the first lines only (`| head -1`) has all appended nevertheless.
+        isRead &&= await tryPrint(`${answer}\n`);
+      }
+    } catch (error) {
+      if (!(error instanceof XsError) || appended === 0) throw error;
+      throw new XsError(error.code, `${error.message}; ${appended} events before that were appended`);
     }
   },
 });
 
+type Line = { readonly number: number; readonly text: string };
+
+async function send(client: Client, lines: readonly Line[], withTimestamp: boolean): Promise<string> {
+  try {
+    return await client.batch(lines.map(({ text }) => text).join("\n"), withTimestamp);
+  } catch (error) {
+    const line = error instanceof XsError ? lines[error.details["index"] as number] : undefined;
+    if (line === undefined || !(error instanceof XsError)) throw error;
+    // The server counts within this batch.
+    throw new XsError(error.code, error.message.replace(/^line \d+/, `line ${line.number}`));
+  }
+}
+
 // Each line is read here too, so that what is wrong is told by its number in the whole input.
-async function* batchesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  let [batch, bytes, number] = [[] as string[], 0, 0];
-  for await (const lines of decodeLines(input, BATCH_BYTES_MAX)) {
-    for (const line of lines) {
-      check(line, ++number, number - 1 - batch.length);
-      const size = Buffer.byteLength(line) + 1;
-      if (batch.length === BATCH_FRAMES_MAX || (batch.length > 0 && bytes + size > BATCH_BYTES_MAX)) {
+async function* batchesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Line[]> {
+  let [batch, bytes, levels, number] = [[] as Line[], 0, 0, 0];
+  for await (const texts of decodeLines(input, LINE_CHARS_MAX)) {
+    for (const text of texts) {
+      number++;
+      if (text === "") continue;
+      const [size, depth] = [Buffer.byteLength(text) + 1, depthOf(text, number)];
+      if (batch.length === BATCH_FRAMES_MAX || bytes + size > BATCH_BYTES_MAX || levels + depth > BATCH_LEVELS_MAX) {
         yield batch;
-        [batch, bytes] = [[], 0];
+        [batch, bytes, levels] = [[], 0, 0];
       }
-      batch.push(line);
+      batch.push({ number, text });
       bytes += size;
+      levels += depth;
     }
   }
   if (batch.length > 0) yield batch;
 }
 
-function check(line: string, number: number, appended: number): void {
+function depthOf(text: string, number: number): number {
   try {
-    parseDraft(line);
+    return levelsOf(parseDraft(text).draft.topic);
   } catch (error) {
-    if (!(error instanceof XsError)) throw error;
-    const before = appended > 0 ? `${appended} events before this batch were appended` : "nothing was appended";
-    throw new XsError(error.code, `line ${number}: ${error.message}; ${before}`);
+    throw error instanceof XsError ? new XsError(error.code, `line ${number}: ${error.message}`) : error;
   }
 }

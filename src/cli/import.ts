@@ -3,7 +3,7 @@ import { Client } from "../http/client.ts";
 import { convertLines, importDump } from "../transfer/import.ts";
 import { invalid } from "../error.ts";
 import { ADDRESS, command } from "./command.ts";
-import { type Input, isTerminal, readContent } from "./input.ts";
+import { chunksOf, isTerminal, readContent } from "./input.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { showProgress } from "./progress.ts";
 
@@ -43,9 +43,6 @@ async function importStdin(client: Client, reid: boolean): Promise<void> {
     throw invalid("import needs a directory, or frames as lines of JSON on stdin; see: xs help import");
   const input = await readContent(client);
   if (!reid || input === null) return writeOut(`${await client.import(input)}\n`);
-  const lines = convertLines(streamOf(input));
+  const lines = convertLines(chunksOf(input));
   writeOut(`${await client.import(new Response(lines).body)}\n`);
 }
-
-const streamOf = (input: Input): AsyncIterable<Uint8Array> =>
-  input instanceof Uint8Array ? new Blob([input]).stream() : input instanceof Blob ? input.stream() : input;

@@ -47,6 +47,12 @@ export async function readContent(client: Client): Promise<Input | null> {
   return content;
 }
 
+/** The same chunk by chunk. */
+export function chunksOf(input: Input | null): AsyncIterable<Uint8Array> {
+  if (input === null) return new Blob([]).stream();
+  return input instanceof Uint8Array ? new Blob([input]).stream() : input instanceof Blob ? input.stream() : input;
+}
+
 async function readStdin(): Promise<Input | null> {
   // Of what is no file the size is not known.
   const file = Number.isFinite(Bun.stdin.size) ? await import("./stdin-file.ts") : null;

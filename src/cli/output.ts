@@ -11,26 +11,32 @@ const WHOLE_BYTES_MAX = 64 * 1024;
 
 /** Writes to stdout; blocks while a pipe is full. Ends the process quietly (code 0) when the reader has gone. */
 export function writeOut(data: Uint8Array | string): void {
-  writeAll(STDOUT, bytesOf(data));
+  if (!writeAll(STDOUT, bytesOf(data))) process.exit(0);
 }
 
 /** Writes to stdout as `writeOut` does; what is small goes out without node:fs, which takes 2 of a client's 10 ms to load. */
 export async function print(data: Uint8Array | string): Promise<void> {
+  if (!(await tryPrint(data))) process.exit(0);
+}
+
+/** The same for who has more to do than to print: false when the reader has gone. */
+export async function tryPrint(data: Uint8Array | string): Promise<boolean> {
   const bytes = bytesOf(data);
   // Bun begins anew when a pipe that does not block has taken a part: only what cannot be divided is safe with it.
   if (bytes.length > UNDIVIDED_BYTES_MAX) return writeAll(STDOUT, bytes);
-  await Bun.write(Bun.stdout, bytes).catch(exitWhenUnread);
+  return Bun.write(Bun.stdout, bytes).then(() => true, falseWhenUnread);
 }
 
 /** Writes a message to stderr. */
 export function writeErr(text: string): void {
-  writeAll(STDERR, bytesOf(text));
+  if (!writeAll(STDERR, bytesOf(text))) process.exit(0);
 }
 
 const bytesOf = (data: Uint8Array | string): Uint8Array =>
   typeof data === "string" ? new TextEncoder().encode(data) : data;
 
-function writeAll(fd: number, bytes: Uint8Array): void {
+// False when the reader has gone.
+function writeAll(fd: number, bytes: Uint8Array): boolean {
   const { writeSync } = process.getBuiltinModule("node:fs");
   for (let at = 0; at < bytes.length;) {
     try {
@@ -38,13 +44,14 @@ function writeAll(fd: number, bytes: Uint8Array): void {
     } catch (error) {
       // Someone made the pipe or terminal non-blocking: wait for room.
       if ((error as NodeJS.ErrnoException).code === "EAGAIN") Bun.sleepSync(1);
-      else exitWhenUnread(error);
+      else return falseWhenUnread(error);
     }
   }
+  return true;
 }
 
-function exitWhenUnread(error: unknown): never {
-  if ((error as NodeJS.ErrnoException).code === "EPIPE") process.exit(0);
+function falseWhenUnread(error: unknown): false {
+  if ((error as NodeJS.ErrnoException).code === "EPIPE") return false;
   throw error;
 }
 

@@ -37,6 +37,13 @@ export function ancestorsOf(topic: Topic): string[] {
   return ancestors;
 }
 
+/** How many levels a topic has, each of which it is listed under: `a.b.c` has 3. */
+export function levelsOf(topic: Topic): number {
+  let levels = 1;
+  for (let dot = topic.indexOf("."); dot !== -1; dot = topic.indexOf(".", dot + 1)) levels++;
+  return levels;
+}
+
 /** One element of a filter: a topic itself, or all that lies below one (`a.*`). */
 export type TopicPattern = { readonly kind: "exact" | "below"; readonly topic: Topic };
 

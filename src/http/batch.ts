@@ -2,63 +2,102 @@
 import { invalid, XsError } from "../error.ts";
 import { type DraftLine, parseDraft } from "../frame/draft.ts";
 import { formatFrame, withTimestamp } from "../frame/frame.ts";
+import { levelsOf } from "../frame/topic.ts";
 import type { Addition } from "../store/additions.ts";
-import { Cas, type StoredContent } from "../store/cas.ts";
 import type { Store } from "../store/store.ts";
-import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, decodeLines } from "./wire.ts";
+import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, BATCH_LEVELS_MAX, decodeLines, LINE_CHARS_MAX } from "./wire.ts";
 
-/** Appends the drafts of a body; answers their frames as NDJSON, each line ended. Throws as `Store.append` does, naming the line. */
-export async function appendBody(store: Store, body: AsyncIterable<Uint8Array>, timestamp: boolean): Promise<string> {
-  const lines: DraftLine[] = [];
-  for await (const some of decodeLines(bounded(body), BATCH_BYTES_MAX)) {
-    for (const line of some) lines.push(parseLine(line, lines.length + 1));
-    if (lines.length > BATCH_FRAMES_MAX) throw tooLarge();
+// What the batches under way may have sent, of all clients together: it stands in memory until they are appended.
+const UNDER_WAY_BYTES_MAX = 64 * 1024 * 1024;
+
+type Draft = DraftLine & { readonly number: number };
+
+/** Takes batches in, within a bound for all that come at one time. */
+export class Batches {
+  readonly #store: Store;
+  #underWayBytes = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
   }
-  if (lines.length === 0)
-    throw invalid("the batch is empty: POST /append takes a frame a line, POST /append/<topic> content");
-  const taken: StoredContent[] = [];
-  try {
-    const additions: Addition[] = [];
-    for (const { draft, content, hash } of lines) {
-      const stored = content === null || content === "" ? null : await takeText(store, content);
-      if (stored !== null) taken.push(stored);
-      additions.push({ draft, content: stored ?? hash });
+
+  /**
+   * Appends the drafts of a body; answers their frames as NDJSON, each line ended. Throws as `Store.append` does, naming
+   * the line, `too_large` beyond the bounds of a batch, and `unavailable` beyond the bound of all.
+   */
+  async append(body: AsyncIterable<Uint8Array>, isTimed: boolean): Promise<string> {
+    let bytes = 0;
+    const take = (more: number): void => {
+      bytes += more;
+      this.#underWayBytes += more;
+      if (bytes > BATCH_BYTES_MAX) throw tooLarge();
+      if (this.#underWayBytes > UNDER_WAY_BYTES_MAX)
+        throw new XsError("unavailable", "too many batches are under way; try again");
+    };
+    try {
+      return await this.#append(await readDrafts(counted(body, take)), isTimed);
+    } finally {
+      this.#underWayBytes -= bytes;
     }
-    const frames = await store.appendAll(additions);
-    return frames
-      .map((frame) => `${timestamp ? withTimestamp(formatFrame(frame), frame.id) : formatFrame(frame)}\n`)
-      .join("");
-  } finally {
-    for (const content of taken) content.release();
+  }
+
+  async #append(drafts: readonly Draft[], isTimed: boolean): Promise<string> {
+    const additions = drafts.map((draft) => this.#additionOf(draft));
+    try {
+      const frames = await this.#store.appendAll(additions);
+      return frames
+        .map((frame) => `${isTimed ? withTimestamp(formatFrame(frame), frame.id) : formatFrame(frame)}\n`)
+        .join("");
+    } catch (error) {
+      const refused = error instanceof XsError ? drafts[error.details["index"] as number] : undefined;
+      throw refused && error instanceof XsError ? naming(refused.number, error) : error;
+    } finally {
+      for (const { content } of additions) if (content !== null && typeof content !== "string") content.release();
+    }
+  }
+
+  #additionOf({ draft, content, hash }: Draft): Addition {
+    return { draft, content: content ? this.#store.takeBytes(Buffer.from(content)) : hash };
   }
 }
 
-function parseLine(line: string, number: number): DraftLine {
+async function readDrafts(body: AsyncIterable<Uint8Array>): Promise<Draft[]> {
+  const drafts: Draft[] = [];
+  let [number, levels] = [0, 0];
+  for await (const lines of decodeLines(body, LINE_CHARS_MAX)) {
+    for (const line of lines) {
+      number++;
+      if (line === "") continue;
+      const draft = readDraft(line, number);
+      levels += levelsOf(draft.draft.topic);
+      drafts.push(draft);
+    }
+    if (drafts.length > BATCH_FRAMES_MAX || levels > BATCH_LEVELS_MAX) throw tooLarge();
+  }
+  if (drafts.length > 0) return drafts;
+  throw invalid("the batch is empty: POST /append takes a frame a line, POST /append/<topic> content");
+}
+
+function readDraft(line: string, number: number): Draft {
   try {
-    return parseDraft(line);
+    return { ...parseDraft(line), number };
   } catch (error) {
-    if (!(error instanceof XsError)) throw error;
-    throw new XsError(error.code, `line ${number}: ${error.message}; nothing was appended`);
+    throw error instanceof XsError ? naming(number, error) : error;
   }
 }
 
-function takeText(store: Store, text: string): StoredContent | Promise<StoredContent | null> {
-  const bytes = Buffer.from(text);
-  return Cas.isSmall(bytes.length) ? store.takeBytes(bytes) : store.take(oneChunk(bytes));
-}
+const naming = (number: number, { code, message, details }: XsError): XsError =>
+  new XsError(code, `line ${number}: ${message}`, details);
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-async function* bounded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
+async function* counted(body: AsyncIterable<Uint8Array>, take: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > BATCH_BYTES_MAX) throw tooLarge();
+    take(chunk.length);
     yield chunk;
   }
 }
 
 const tooLarge = (): XsError =>
-  new XsError("too_large", `a batch has at most ${BATCH_FRAMES_MAX} frames and ${BATCH_BYTES_MAX} bytes; send several`);
+  new XsError(
+    "too_large",
+    `a batch has at most ${BATCH_FRAMES_MAX} frames, ${BATCH_LEVELS_MAX} levels of topics and ${BATCH_BYTES_MAX} bytes; send several`,
+  );

@@ -158,7 +158,12 @@ export class Client {
     path: string,
     init: { body?: Body; headers?: Record<string, string> } = {},
   ): Promise<string> {
-    return (await (await this.#send(method, path, init)).text()).trimEnd();
+    const response = await this.#send(method, path, init);
+    const text = await response.text().catch(() => {
+      const doubt = method === "GET" ? "" : ": whether it was done is not known";
+      throw new XsError("unavailable", `the server at ${this.#name} ended its answer early${doubt}`);
+    });
+    return text.trimEnd();
   }
 
   async #send(

@@ -46,7 +46,8 @@ export function listen(app: Hono, socketPath: string): Listener {
     maxRequestBodySize: BODY_BYTES_MAX,
     fetch(request) {
       if (isFinishing) return problemResponse(new XsError("unavailable", "the server is stopping; try again"));
-      // Without a usable host Bun leaves the URL relative, and the routes would cut its path at the wrong place.
+      // Without a host Bun leaves the URL relative, and the routes would cut its path at the wrong place. What the host is does
+      // not matter to them, nor whether it could be one.
       if (request.url.startsWith("/"))
         return problemResponse(invalid("the request has no host, or one that is no host"));
       const answer = app.fetch(request);

@@ -12,7 +12,7 @@ import { FOREVER, parseTtl } from "../frame/ttl.ts";
 import { Cas, type StoredContent } from "../store/cas.ts";
 import type { Store } from "../store/store.ts";
 import { pulledBody, requestBytes, requestChunks } from "./body.ts";
-import { appendBody } from "./batch.ts";
+import { Batches } from "./batch.ts";
 import { addCareRoutes } from "./care-routes.ts";
 import { importBody } from "./import.ts";
 import { methodsOf, PATTERNS } from "./paths.ts";
@@ -38,6 +38,7 @@ const TOPICS_MAX = 10_000;
 export function routes(store: Store): Hono {
   // Tries the patterns in turn. With so few of them that takes a third of the time of Hono's own choice, a trie.
   const app = new Hono({ router: new PatternRouter() });
+  const batches = new Batches(store);
 
   // First, for it is asked for most.
   app.post(PATTERNS.append, async (c) => {
@@ -69,7 +70,7 @@ export function routes(store: Store): Hono {
   app.post(PATTERNS.batch, async (c) => {
     checkEncoding(c.req.raw);
     const timestamp = parseFlag("with-timestamp", queryOf(c).get("with-timestamp") ?? undefined);
-    return new Response(await appendBody(store, requestParts(c.req.raw), timestamp), {
+    return new Response(await batches.append(requestParts(c.req.raw), timestamp), {
       headers: { "content-type": NDJSON_TYPE },
     });
   });

@@ -16,9 +16,13 @@ export const META_HEADER = "xs-meta";
 /** How many bytes of a copy come, where the answer stays open behind them. */
 export const SIZE_HEADER = "xs-size";
 // One transaction holds up other writers for its length, and stands in memory.
-/** How many frames one batch may have, and how many bytes, line ends included. */
+/** How many frames one batch may have, how many levels their topics together, and how many bytes, line ends included. */
 export const BATCH_FRAMES_MAX = 16_384;
+export const BATCH_LEVELS_MAX = 131_072;
 export const BATCH_BYTES_MAX: number = 8 * 1024 * 1024;
+// Meta may have 128 KiB and content in a line 64 KiB, and JSON may spell each of their characters as \uXXXX.
+/** How many characters a line of frames or drafts may have. */
+export const LINE_CHARS_MAX: number = 1024 * 1024;
 export const NDJSON_TYPE = "application/x-ndjson";
 export const SSE_TYPE = "text/event-stream";
 
@@ -91,21 +95,30 @@ function encodeLine(line: string, { kind, withTimestamp: timestamp }: LineFormat
   return isStored ? `id: ${id}\ndata: ${data}\n\n` : `data: ${data}\n\n`;
 }
 
-/** Splits a stream of bytes into lines without their ends; empty lines are left out. Throws `too_large` beyond `bytesMax`. */
-export async function* decodeLines(chunks: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<string[]> {
+/**
+ * Splits a stream of bytes into lines without their ends, empty ones included, so that they can be counted. Throws
+ * `too_large` for one of more than `charsMax` characters.
+ */
+export async function* decodeLines(chunks: AsyncIterable<Uint8Array>, charsMax: number): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  let rest = "";
+  // The pieces of a line whose end has not come: joined once, for a line may come in thousands of them.
+  let pieces: string[] = [];
+  let chars = 0;
   for await (const chunk of chunks) {
-    const text = rest + decodeOrThrow(decoder, chunk);
-    const lines = text.split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > bytesMax) {
-      throw new XsError("too_large", `a line is longer than ${bytesMax} bytes`);
+    const lines = decodeOrThrow(decoder, chunk).split("\n");
+    const rest = lines.pop() ?? "";
+    if (lines.length > 0) {
+      lines[0] = pieces.join("") + lines[0];
+      [pieces, chars] = [[], 0];
     }
-    const whole = lines.map(withoutReturn).filter((line) => line !== "");
-    if (whole.length > 0) yield whole;
+    pieces.push(rest);
+    chars += rest.length;
+    if (Math.max(chars, lines[0]?.length ?? 0) > charsMax) {
+      throw new XsError("too_large", `a line is longer than ${charsMax} characters`);
+    }
+    if (lines.length > 0) yield lines.map(withoutReturn);
   }
-  const last = withoutReturn(rest + decodeOrThrow(decoder, undefined));
+  const last = withoutReturn(pieces.join("") + decodeOrThrow(decoder, undefined));
   if (last !== "") yield [last];
 }
 

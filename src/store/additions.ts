@@ -31,7 +31,7 @@ type Parts = {
   readonly now: () => number;
 };
 
-/** Every method but `arrivals` belongs inside the writer's transaction. */
+/** Every method that adds or flushes belongs inside the writer's transaction. */
 export class Additions implements Companion {
   readonly #parts: Parts;
   // Frames that the running transaction has added and whose ttl it has not applied yet.
@@ -68,6 +68,17 @@ export class Additions implements Companion {
     }
     batch.published.push(entryOf(frame, line, null));
     return frame;
+  }
+
+  /** Appends frames one after the other; what one throws has its `index` in the details. */
+  appendAll(additions: readonly Addition[], batch: Batch): Frame[] {
+    return additions.map((addition, index) => {
+      try {
+        return this.append(addition, batch);
+      } catch (error) {
+        throw error instanceof XsError ? new XsError(error.code, error.message, { index }) : error;
+      }
+    });
   }
 
   #reserve(id: Id): void {
@@ -109,6 +120,7 @@ export class Additions implements Companion {
     throw new XsError("invalid", `content ${hash}${of} is not in this store; send it first (POST /cas, xs cas-post)`);
   }
 
+  /** As a companion of the writer does. */
   snapshot(): () => void {
     const { frames, retention } = this.#parts;
     const tail = { ...frames.tail };

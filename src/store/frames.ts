@@ -117,7 +117,7 @@ export class Frames {
     for (const row of rows) {
       const { id } = row.frame;
       if (id > this.tail.id) {
-        this.append(row.arrival === null ? row : { ...row, arrival: null });
+        this.append(row);
         added.push(row);
         known = false;
         continue;
@@ -160,7 +160,7 @@ export class Frames {
     return { topic: row.topic, contentId: row.content_id };
   }
 
-  /** Writes the rows and index entries that were kept back. Once a transaction, before anything reads them. */
+  /** Writes the rows and index entries that were kept back: at the end of a transaction, and before anything reads them. */
   flush(): void {
     this.#flushRows();
     for (const pathId of [...this.#unindexed.keys()].sort((a, b) => a - b)) {

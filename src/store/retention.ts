@@ -12,7 +12,7 @@ const COUNTS_KEPT_MAX = 10_000;
 const ALL_BELOW = Number.MIN_SAFE_INTEGER;
 const ALL_ABOVE = Number.MAX_SAFE_INTEGER;
 
-/** Removes frames. Every method belongs inside the writer's transaction, after the index has been flushed. */
+/** Removes frames. Every method belongs inside the writer's transaction, after `Frames.flush`. */
 export class Retention {
   readonly #frames: Frames;
   readonly #collector: Collector;

@@ -5,6 +5,7 @@ import type { Frame, FrameDraft } from "../frame/frame.ts";
 import type { Hash } from "../frame/hash.ts";
 import { type Id, nextId } from "../frame/id.ts";
 import { READ_ALL, type ReadOptions } from "../frame/read-options.ts";
+import { levelsOf } from "../frame/topic.ts";
 import { type Addition, Additions, CONTENT_LEASE_MS, type Imported } from "./additions.ts";
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
@@ -97,17 +98,20 @@ export class Store {
 
   /** Appends a frame; answers it when it and its content are durable (an ephemeral one: when its id is). */
   append(draft: FrameDraft, content: StoredContent | null = null): Promise<Frame> {
-    const appended = this.#writer.submit((batch) => this.#additions.append({ draft, content }, batch));
+    const weight = levelsOf(draft.topic);
+    const appended = this.#writer.submit((batch) => this.#additions.append({ draft, content }, batch), { weight });
     return content === null ? appended : appended.finally(() => content.release());
   }
 
-  /** Appends frames in this order, all or none; answers them as `append` does. Throws `invalid` for content that is not stored. */
+  /**
+   * Appends frames in this order, all or none; answers them as `append` does. Throws `invalid` for content that is not
+   * stored, with the `index` of the addition in its details.
+   */
   async appendAll(additions: readonly Addition[]): Promise<Frame[]> {
     // Only content that is looked for can be missing: without such, no savepoint has to keep this batch apart from others.
     const alone = additions.some(({ content }) => typeof content === "string");
-    return this.#writer.submit((batch) => additions.map((addition) => this.#additions.append(addition, batch)), {
-      alone,
-    });
+    const weight = additions.reduce((sum, { draft }) => sum + levelsOf(draft.topic), 0);
+    return this.#writer.submit((batch) => this.#additions.appendAll(additions, batch), { alone, weight });
   }
 
   /**
@@ -116,7 +120,10 @@ export class Store {
    */
   import(frames: readonly Frame[]): Promise<Imported> {
     const sorted = [...frames].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-    return this.#writer.submit((batch) => this.#additions.import(sorted, batch), { alone: true });
+    return this.#writer.submit((batch) => this.#additions.import(sorted, batch), {
+      alone: true,
+      weight: frames.reduce((sum, { topic }) => sum + levelsOf(topic), 0),
+    });
   }
 
   /** Removes a frame; answers whether there was one. */
@@ -173,7 +180,7 @@ export class Store {
     }
   }
 
-  /** Takes in content that is in memory already and that `isSmallContent` allows. */
+  /** Takes in content that is in memory already and that `Cas.isSmall` allows. */
   takeBytes(bytes: Uint8Array): StoredContent {
     return this.#cas.takeBytes(bytes);
   }

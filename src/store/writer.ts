@@ -27,13 +27,15 @@ type Job = {
   readonly work: Work<unknown>;
   /** Whether a failure of this work alone must leave that of others standing (it runs in a savepoint). */
   readonly alone: boolean;
+  readonly weight: number;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 };
 
-// One commit takes no more than this, so that a burst does not hold the event loop for long.
-const COMMIT_JOBS_MAX = 1_024;
-// How long a commit waits for more; about as long as a commit itself takes, which they would else wait for.
+// One commit takes no more than this together (or one job that weighs more), so that a burst does not hold the event loop for
+// long. An append weighs as much as its topic has levels, for each is an entry of the index.
+const COMMIT_WEIGHT_MAX = 4_096;
+// How long a commit waits for more; to a disk a commit takes about as long, and for that they would wait else.
 const GATHER_MS_MAX = 1;
 // Each waiting job belongs to a request; beyond this the server is far behind, and says so.
 const QUEUE_JOBS_MAX = 65_536;
@@ -61,6 +63,7 @@ export class Writer {
   #unsynced = false;
   #syncTimer: Timer | null = null;
   #queue: Job[] = [];
+  #queueWeight = 0;
   #scheduled = false;
   #failed: XsError | null = null;
   #idle: (() => void) | null = null;
@@ -97,13 +100,14 @@ export class Writer {
   }
 
   /** Runs work in a transaction to come; resolves when it is durable. Rejects with `XsError` when it is not. */
-  submit<T>(work: Work<T>, { alone = false } = {}): Promise<T> {
+  submit<T>(work: Work<T>, { alone = false, weight = 1 } = {}): Promise<T> {
     if (this.#failed) return Promise.reject(this.#failed);
     if (this.#queue.length >= QUEUE_JOBS_MAX) {
       return Promise.reject(new XsError("unavailable", "too many writes are waiting; try again"));
     }
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#queue.push({ work, alone, resolve: resolve as (value: never) => void, reject });
+    this.#queue.push({ work, alone, weight, resolve: resolve as (value: never) => void, reject });
+    this.#queueWeight += weight;
     this.#schedule();
     return promise;
   }
@@ -126,16 +130,28 @@ export class Writer {
 
   readonly #commitOrWait = (before: number, sinceMs: number): void => {
     const { length } = this.#queue;
-    const isGrowing = length > 1 && length > before && length < COMMIT_JOBS_MAX;
+    const isGrowing = length > 1 && length > before && this.#queueWeight < COMMIT_WEIGHT_MAX;
     if (isGrowing && performance.now() - sinceMs < GATHER_MS_MAX) {
       setImmediate(this.#commitOrWait, length, sinceMs);
       return;
     }
     this.#scheduled = false;
-    this.#commit(this.#queue.splice(0, COMMIT_JOBS_MAX));
+    this.#commit(this.#next());
     if (this.#queue.length > 0) this.#schedule();
     else this.#idle?.();
   };
+
+  // The jobs of the next commit: at least one.
+  #next(): Job[] {
+    let [count, weight] = [0, 0];
+    for (const job of this.#queue) {
+      if (count > 0 && weight + job.weight > COMMIT_WEIGHT_MAX) break;
+      count++;
+      weight += job.weight;
+    }
+    this.#queueWeight -= weight;
+    return this.#queue.splice(0, count);
+  }
 
   #commit(jobs: readonly Job[]): void {
     if (this.#failed) return this.#rejectAll(jobs, this.#failed);
@@ -219,6 +235,7 @@ export class Writer {
     if (this.#failed) return;
     this.#failed = error;
     this.#rejectAll(this.#queue.splice(0), error);
+    this.#queueWeight = 0;
     this.#onFatal(error);
   }
 

@@ -4,14 +4,10 @@ import { XsError } from "../error.ts";
 import { formatFrame, type Frame, parseFrame } from "../frame/frame.ts";
 import type { Hash } from "../frame/hash.ts";
 import type { Client } from "../http/client.ts";
-import { decodeLines } from "../http/wire.ts";
+import { BATCH_BYTES_MAX, BATCH_FRAMES_MAX, decodeLines, LINE_CHARS_MAX } from "../http/wire.ts";
 import { dumpPath, framesPath, inParallel, type Progress } from "./archive.ts";
 import { convertId } from "./reid.ts";
 
-// A chunk is one request and one transaction of the store.
-const CHUNK_FRAMES_MAX = 16_384;
-const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
-const LINE_BYTES_MAX = 1024 * 1024;
 // Content goes in over this many connections, so that many share one commit.
 const SEND_WIDTH = 32;
 
@@ -53,14 +49,16 @@ export async function* convertLines(input: AsyncIterable<Uint8Array>): AsyncGene
     yield Buffer.from(chunk.map((frame) => `${formatFrame(frame)}\n`).join(""));
 }
 
+// Each chunk becomes one request, and one transaction of the store.
 async function* chunksOf(input: AsyncIterable<Uint8Array>, reid: boolean): AsyncGenerator<Frame[]> {
   let [chunk, bytes, number] = [[] as Frame[], 0, 0];
-  for await (const lines of decodeLines(input, LINE_BYTES_MAX)) {
+  for await (const lines of decodeLines(input, LINE_CHARS_MAX)) {
     for (const line of lines) {
       number++;
+      if (line === "") continue;
       chunk.push(parseLine(line, number, reid));
       bytes += line.length;
-      if (chunk.length < CHUNK_FRAMES_MAX && bytes < CHUNK_BYTES_MAX) continue;
+      if (chunk.length < BATCH_FRAMES_MAX && bytes < BATCH_BYTES_MAX) continue;
       yield chunk;
       [chunk, bytes] = [[], 0];
     }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Hono } from "hono";
-import { withApi } from "../support/http.ts";
+import { eventually } from "../support/eventually.ts";
+import { rawConnection, withApi, withSocket } from "../support/http.ts";
 import { appendAll, readLines, startReading } from "../support/read.ts";
 
 const HASH = "sha256-7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=";
@@ -59,9 +60,9 @@ describe("POST /append", () => {
       await follower.stop();
     }));
 
-  test("takes content of any size that fits, and content that is stored already", () =>
+  test("takes content up to 64 KiB, and content that is stored already", () =>
     withApi(async (api, store) => {
-      const large = "large ".repeat(20_000);
+      const large = "x".repeat(65_536);
       await api.request("/cas", { method: "POST", body: "content" });
       const body = [
         { topic: "a", content: large },
@@ -74,15 +75,17 @@ describe("POST /append", () => {
       expect(await (await api.request(`/cas/${a?.hash}`)).text()).toBe(large);
       expect([b?.hash, c?.hash]).toEqual([HASH, null]);
       expect(await readLines(store)).toHaveLength(3);
+      const larger = await send(api, `\n${JSON.stringify({ topic: "a", content: `${large}y` })}`);
+      expect(larger).toEqual([413, expect.stringContaining("line 2: the content has more than 65536 bytes")]);
     }));
 
   test("of one bad line stores nothing, names the line, and lets go of the others' content", () =>
     withApi(async (api, store) => {
       const [status, text] = await send(api, '{"topic":"a","content":"gone"}\n{"topic":"b..c"}');
       expect([status, JSON.parse(text).code]).toEqual([400, "invalid"]);
-      expect(JSON.parse(text).detail).toMatch(/^line 2: .*empty level.*; nothing was appended$/);
-      const missing = await send(api, `{"topic":"a","content":"gone"}\n{"topic":"b","hash":"${HASH}"}`);
-      expect([missing[0], JSON.parse(missing[1]).detail]).toEqual([400, expect.stringContaining(`content ${HASH}`)]);
+      expect(JSON.parse(text).detail).toMatch(/^line 2: .*empty level/);
+      const missing = await send(api, `{"topic":"a","content":"gone"}\n\n{"topic":"b","hash":"${HASH}"}`);
+      expect(missing).toEqual([400, expect.stringContaining(`line 3: content ${HASH} is not in this store`)]);
       expect(await send(api, '{"topic":"xs.stopping"}')).toEqual([403, expect.stringContaining("line 1")]);
       expect(await readLines(store)).toEqual([]);
       expect(await store.care.gc(false)).toMatchObject({ collected: 0, files: 0 });
@@ -104,10 +107,28 @@ describe("POST /append", () => {
       for (const empty of ["", "\n\r\n"]) expect((await send(api, empty))[0]).toBe(400);
       const most = '{"topic":"a"}\n'.repeat(16_384);
       expect((await send(api, `${most}{"topic":"a"}`))[0]).toBe(413);
-      const line = JSON.stringify({ topic: "a", content: "x".repeat(1024 * 1024) });
-      expect(await send(api, `${line}\n`.repeat(8))).toEqual([413, expect.stringContaining("8388608 bytes")]);
+      const line = JSON.stringify({ topic: "a", content: "x".repeat(65_536) });
+      expect(await send(api, `${line}\n`.repeat(128))).toEqual([413, expect.stringContaining("8388608 bytes")]);
+      expect((await send(api, `{"topic":"a","content":"${"x".repeat(1024 * 1024)}"}`))[0]).toBe(413);
+      const deep = `{"topic":"${"a.".repeat(120)}a"}\n`;
+      expect(await send(api, deep.repeat(1_100))).toEqual([413, expect.stringContaining("131072 levels")]);
       expect(await readLines(store)).toEqual([]);
       const [status, text] = await send(api, most);
       expect([status, frames(text).length]).toEqual([200, 16_384]);
+    }));
+
+  test("refuses batches that are under way together beyond what memory may hold", () =>
+    withSocket(async (socket, store) => {
+      const half = `{"topic":"a","meta":"${"x".repeat(100_000)}"}\n`.repeat(80);
+      const head = `POST /append HTTP/1.1\r\nHost: x\r\nContent-Length: ${half.length + 1}\r\n\r\n`;
+      const open = Array.from({ length: 9 }, () => rawConnection(socket, head + half));
+      await eventually("one of them is refused", () => open.some((connection) => connection.text().includes(" 503 ")));
+      expect(open.filter((connection) => connection.text() !== "")).toHaveLength(1);
+      for (const connection of open) connection.socket.destroy();
+      await eventually("there is room again", async () => {
+        const answer = await fetch("http://x/append", { unix: socket, method: "POST", body: half });
+        return answer.ok;
+      });
+      expect((await readLines(store)).length).toBe(80);
     }));
 });

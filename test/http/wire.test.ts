@@ -56,16 +56,20 @@ describe("what is encoded comes back", () => {
         fc.boolean(),
         fc.integer({ min: 1, max: 9 }),
         async (lines, end, isEnded, size) => {
-          expect(await linesOf(lines.join(end) + (isEnded ? end : ""), size)).toEqual(lines);
+          const text = lines.length > 0 && isEnded ? lines.join(end) + end : lines.join(end);
+          expect(await linesOf(text, size)).toEqual(lines);
         },
       ),
     );
   });
 });
 
-test("lines that are empty are left out, too long ones and wrong UTF-8 are refused", async () => {
-  expect(await linesOf("\n\na\n\r\nb\n\n", 2)).toEqual(["a", "b"]);
-  await expect(linesOf("x".repeat(2_000), 100)).rejects.toMatchObject({ code: "too_large" });
+test("lines that are empty are counted, too long ones and wrong UTF-8 are refused", async () => {
+  for (const size of [1, 2, 100]) expect(await linesOf("\n\na\n\r\nb\n\n", size)).toEqual(["", "", "a", "", "b", ""]);
+  for (const size of [100, 9_000]) {
+    await expect(linesOf("x".repeat(2_000), size)).rejects.toMatchObject({ code: "too_large" });
+    await expect(linesOf(`${"x".repeat(2_000)}\n`, size)).rejects.toMatchObject({ code: "too_large" });
+  }
   await expect(Array.fromAsync(decodeLines(inChunks(new Uint8Array([65, 255, 10]), 1), 9))).rejects.toThrow("UTF-8");
   await expect(Array.fromAsync(decodeLines(inChunks(new Uint8Array([65, 0xc3]), 1), 9))).rejects.toThrow("UTF-8");
 });

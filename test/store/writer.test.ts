@@ -47,6 +47,15 @@ describe("the writer", () => {
     expect(log).toEqual(["snapshot"]);
   });
 
+  test("commits no more at once than a weight, but one job whatever it weighs", async () => {
+    const { writer, db, log, rows } = rig();
+    const weights = [3_000, 1_000, 1_000, 50_000, 1];
+    await Promise.all(weights.map((weight, n) => writer.submit(() => insert(db, n), { weight })));
+    expect(rows()).toEqual([0, 1, 2, 3, 4]);
+    // 3,000 and 1,000; 1,000; 50,000; 1.
+    expect(log).toHaveLength(4);
+  });
+
   test("takes a commit to be durable before anybody is told of it", async () => {
     const { writer, db, log } = rig();
     await writer.submit((batch) => {
