@@ -82,8 +82,17 @@ export class Cas {
       if (count > 0) return void this.#held.set(hash, count);
       this.#held.delete(hash);
       // Without a row it may be that a commit failed and is on the disk all the same: the next start decides.
-      if (isFile && this.idOf(hash) !== null) this.#files.unmark(hash);
+      if (isFile && this.#hasRow(hash)) this.#files.unmark(hash);
     };
+  }
+
+  // Letting go must not fail, for it would hide what the append failed with; a database that cannot be asked has no row.
+  #hasRow(hash: Hash): boolean {
+    try {
+      return this.idOf(hash) !== null;
+    } catch {
+      return false;
+    }
   }
 
   /** Puts content into the database, inside the writer's transaction; answers its id. Equal content is stored once. */
