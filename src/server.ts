@@ -79,7 +79,7 @@ async function announce(store: Store, topic: string, meta: ReturnType<typeof met
 }
 
 async function logFrames(store: Store, onFrames: NonNullable<ServerOptions["onFrames"]>): Promise<void> {
-  for await (const part of store.readLog(new AbortController().signal)) {
+  for await (const part of store.readLog()) {
     if (part.kind === "frames") await onFrames(part.bytes);
   }
 }

@@ -80,3 +80,66 @@ export function pulledBody(
     { highWaterMark: 0 },
   );
 }
+
+/** What a body takes its chunks from. */
+export type Chunks = {
+  /** The next chunk, null at the end. `"later"`: there is none yet, and `onNews` is called once when it is time to ask again. */
+  readonly next: (onNews: () => void) => Uint8Array | "later" | null;
+  /** Called when nobody reads any more. */
+  readonly leave: () => void;
+};
+
+/**
+ * A body that asks for a chunk only when the reader has taken the one before, and waits in no promise. It opens its chunks
+ * at the first pull, for a body that answers HEAD is neither pulled nor cancelled; `opening` goes out ahead of them.
+ */
+export const chunkBody = (
+  open: () => Chunks,
+  signal: AbortSignal,
+  opening: Uint8Array | null,
+): ReadableStream<Uint8Array> => new ReadableStream(new ChunkBody(open, signal, opening), { highWaterMark: 0 });
+
+type Controller = ReadableStreamDefaultController<Uint8Array>;
+
+class ChunkBody {
+  readonly #open: () => Chunks;
+  readonly #signal: AbortSignal;
+  readonly #opening: Uint8Array | null;
+  #chunks: Chunks | null = null;
+  // Null when the reader has left.
+  #controller: Controller | null = null;
+
+  constructor(open: () => Chunks, signal: AbortSignal, opening: Uint8Array | null) {
+    this.#open = open;
+    this.#signal = signal;
+    this.#opening = opening;
+  }
+
+  pull(controller: Controller): void {
+    if (this.#chunks !== null) return this.#give();
+    this.#chunks = this.#open();
+    this.#controller = controller;
+    this.#signal.addEventListener("abort", () => this.cancel());
+    if (this.#signal.aborted) return this.cancel();
+    if (this.#opening === null) this.#give();
+    else controller.enqueue(this.#opening);
+  }
+
+  cancel(): void {
+    this.#controller = null;
+    this.#chunks?.leave();
+  }
+
+  // For a pull, or for the one that found nothing when it came.
+  readonly #give = (): void => {
+    const controller = this.#controller;
+    if (controller === null) return;
+    try {
+      const chunk = this.#chunks?.next(this.#give) ?? null;
+      if (chunk === null) controller.close();
+      else if (chunk !== "later") controller.enqueue(chunk);
+    } catch (error) {
+      controller.error(error);
+    }
+  };
+}

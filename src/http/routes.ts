@@ -10,9 +10,10 @@ import { parseCount, parseFlag, READ_ALL, type ReadOptions } from "../frame/read
 import { checkClientMayAppend, formatTopicFilter, parseTopic, parseTopicFilter } from "../frame/topic.ts";
 import { FOREVER, parseTtl } from "../frame/ttl.ts";
 import { Cas, type StoredContent } from "../store/cas.ts";
+import type { Part } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
-import { pulledBody, requestBytes, requestChunks } from "./body.ts";
 import { Batches } from "./batch.ts";
+import { chunkBody, type Chunks, requestBytes, requestChunks } from "./body.ts";
 import { addCareRoutes } from "./care-routes.ts";
 import { importBody } from "./import.ts";
 import { methodsOf, PATTERNS } from "./paths.ts";
@@ -170,36 +171,23 @@ async function takeBody(store: Store, request: Request): Promise<StoredContent |
 
 function readResponse(store: Store, options: ReadOptions, isSse: boolean, signal: AbortSignal): Response {
   const format: LineFormat = { kind: isSse ? "sse" : "ndjson", withTimestamp: options.withTimestamp };
-  const left = new AbortController();
-  const ended = AbortSignal.any([signal, left.signal]);
   const headers = { "content-type": isSse ? SSE_TYPE : NDJSON_TYPE, "cache-control": "no-store" };
-  return new Response(
-    pulledBody(encodeParts(store, options, format, ended), () => left.abort()),
-    { headers },
-  );
+  const open = (): Chunks => {
+    const reader = store.read(options);
+    return {
+      next(onNews) {
+        const part = reader.next(onNews);
+        return part === null || part === "later" ? part : encodePart(part, format);
+      },
+      leave: () => reader.leave(),
+    };
+  };
+  const opening = isSse && options.follow !== null ? SSE_OPENING : null;
+  return new Response(chunkBody(open, signal, opening), { headers });
 }
 
-async function* encodeParts(
-  store: Store,
-  options: ReadOptions,
-  format: LineFormat,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const parts = store.read(options, signal);
-  try {
-    // The read begins here: what is appended once the opening has gone out reaches the reader.
-    let next = parts.next();
-    // A fault is told where it is awaited, which may be after the opening has been taken.
-    next.catch(() => undefined);
-    if (format.kind === "sse" && options.follow !== null) yield SSE_OPENING;
-    for (let { done, value: part } = await next; !done && part; { done, value: part } = await next) {
-      yield part.kind === "frames" ? encodeFrames(part.bytes, format) : encodeMarker(part.kind, part.id, format);
-      next = parts.next();
-    }
-  } finally {
-    await parts.return(undefined);
-  }
-}
+const encodePart = (part: Part, format: LineFormat): Uint8Array =>
+  part.kind === "frames" ? encodeFrames(part.bytes, format) : encodeMarker(part.kind, part.id, format);
 
 function lastOptions(query: URLSearchParams): ReadOptions {
   const { follow, withTimestamp: timestamp } = decodeReadQuery(query);
@@ -211,17 +199,14 @@ function lastOptions(query: URLSearchParams): ReadOptions {
   };
 }
 
-async function lastResponse(store: Store, options: ReadOptions, signal: AbortSignal): Promise<Response> {
+function lastResponse(store: Store, options: ReadOptions, signal: AbortSignal): Response {
   if (options.follow !== null || options.last !== 1) return readResponse(store, options, false, signal);
-  for await (const part of encodeParts(
-    store,
-    options,
-    { kind: "ndjson", withTimestamp: options.withTimestamp },
-    signal,
-  )) {
-    return new Response(part, { headers: { "content-type": JSON_TYPE } });
+  const part = store.read(options).next(() => undefined);
+  if (part === null || part === "later") {
+    throw new XsError("not_found", `there is no frame of topic ${quote(formatTopicFilter(options.topic))}`);
   }
-  throw new XsError("not_found", `there is no frame of topic ${quote(formatTopicFilter(options.topic))}`);
+  const line = encodePart(part, { kind: "ndjson", withTimestamp: options.withTimestamp });
+  return new Response(line, { headers: { "content-type": JSON_TYPE } });
 }
 
 async function contentResponse(store: Store, c: Context): Promise<Response> {

@@ -76,12 +76,20 @@ export function markerLine(kind: "threshold" | "pulse", id: Id): string {
 /** What an event stream begins with, so that a reader to whom nothing comes yet learns that it is connected. */
 export const SSE_OPENING: Uint8Array = new TextEncoder().encode(":\n\n");
 
-/** Frames (NDJSON, each line ended) in the format asked for. */
+// The last frames that were encoded in each format: followers that are woken together are handed the same, and share it.
+const lastEncoded = new Map<string, { readonly ndjson: Uint8Array; readonly encoded: Uint8Array }>();
+
+/** Frames (NDJSON, each line ended) in the format asked for. The same array is answered the same array. */
 export function encodeFrames(ndjson: Uint8Array, format: LineFormat): Uint8Array {
   if (format.kind === "ndjson" && !format.withTimestamp) return ndjson;
+  const name = `${format.kind} ${format.withTimestamp}`;
+  const last = lastEncoded.get(name);
+  if (last?.ndjson === ndjson) return last.encoded;
   const lines = Buffer.from(ndjson.buffer, ndjson.byteOffset, ndjson.length).toString().split("\n");
   lines.pop();
-  return Buffer.from(lines.map((line) => encodeLine(line, format, true)).join(""));
+  const encoded = Buffer.from(lines.map((line) => encodeLine(line, format, true)).join(""));
+  lastEncoded.set(name, { ndjson, encoded });
+  return encoded;
 }
 
 /** A marker in the format asked for. */

@@ -67,15 +67,6 @@ export async function readingSlowly<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The same for what comes bit by bit. */
-export async function* readingParts<T>(parts: AsyncGenerator<T>): AsyncGenerator<T> {
-  try {
-    yield* parts;
-  } catch (error) {
-    throw readFault(error);
-  }
-}
-
 function databaseFault(error: SQLiteError): Fault {
   switch (error.errno & 0xff) {
     case FULL:

@@ -51,6 +51,8 @@ class Entry implements FeedEntry {
   }
 }
 
+type Joined = { readonly entries: readonly FeedEntry[]; readonly bytes: Uint8Array };
+
 /** Publishes entries, numbered from 0 on in the order in which they came. */
 export class Feed {
   #entries: FeedEntry[] = [];
@@ -58,7 +60,9 @@ export class Feed {
   #chars = 0;
   #followers = 0;
   #closed = false;
-  readonly #waiters = new Set<Waiter>();
+  #waiting = new Set<() => void>();
+  #isWaking = false;
+  #joined: Joined = { entries: [], bytes: new Uint8Array() };
 
   /** The number that the next entry will have. */
   get end(): number {
@@ -89,7 +93,7 @@ export class Feed {
   /** Says that no entry will come any more, and wakes all who wait for one. */
   close(): void {
     this.#closed = true;
-    this.#wake();
+    this.#wakeSoon();
   }
 
   publish(entries: readonly FeedEntry[]): void {
@@ -99,23 +103,44 @@ export class Feed {
       this.#chars += entry.size;
     }
     this.#dropOldest();
-    this.#wake();
+    this.#wakeSoon();
   }
 
-  #wake(): void {
-    for (const waiter of this.#waiters) waiter.wake();
+  // Behind the answers to those whose frames these are: a thousand followers would hold them up for milliseconds.
+  #wakeSoon(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    setImmediate(() => {
+      this.#isWaking = false;
+      const waiting = this.#waiting;
+      this.#waiting = new Set();
+      for (const wake of waiting) wake();
+    });
   }
 
-  /** The entries from a number on; null when some of them are no longer held. */
-  since(number: number): readonly FeedEntry[] | null {
-    return number < this.#first ? null : this.#entries.slice(number - this.#first);
+  /** Calls `wake` once, after the next entry has come or the feed has closed. */
+  wait(wake: () => void): void {
+    this.#waiting.add(wake);
   }
 
-  /** A place to wait for one follower, until it leaves. */
-  waiter(signal: AbortSignal): Waiter {
-    const waiter = new Waiter(this, signal, () => this.#waiters.delete(waiter));
-    this.#waiters.add(waiter);
-    return waiter;
+  /** Takes back what `wait` was asked for. */
+  forget(wake: () => void): void {
+    this.#waiting.delete(wake);
+  }
+
+  /** The entry with a number, from `first` on; undefined when it has not come yet. */
+  at(number: number): FeedEntry | undefined {
+    return this.#entries[number - this.#first];
+  }
+
+  /** The bytes of some entries behind each other. Followers that wake together mostly want the same, and share them. */
+  bytesOf(entries: readonly FeedEntry[]): Uint8Array {
+    const [first] = entries;
+    if (entries.length === 1 && first) return first.bytes;
+    const { entries: before, bytes } = this.#joined;
+    if (entries.length === before.length && entries.every((entry, at) => entry === before[at])) return bytes;
+    this.#joined = { entries, bytes: Buffer.concat(entries.map((entry) => entry.bytes)) };
+    return this.#joined.bytes;
   }
 
   #dropOldest(): void {
@@ -128,41 +153,5 @@ export class Feed {
     this.#entries = this.#entries.slice(drop);
     this.#first += drop;
     this.#chars = chars;
-  }
-}
-
-/** Where one follower waits for news. It listens to its signal once, for to do so at each wait cost a third of a delivery. */
-export class Waiter {
-  readonly #feed: Feed;
-  readonly #signal: AbortSignal;
-  readonly #onLeave: () => void;
-  #resolve: (() => void) | null = null;
-
-  constructor(feed: Feed, signal: AbortSignal, onLeave: () => void) {
-    this.#feed = feed;
-    this.#signal = signal;
-    this.#onLeave = onLeave;
-    signal.addEventListener("abort", this.wake);
-  }
-
-  /** Ends the wait, if there is one. */
-  readonly wake = (): void => {
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    resolve?.();
-  };
-
-  /** Waits until an entry with this number is there, the feed closes, the signal aborts, or `ms` have passed. */
-  async wait(number: number, ms: number | null): Promise<void> {
-    if (this.#feed.end > number || this.#signal.aborted || this.#feed.closed) return;
-    const timer = ms === null ? undefined : setTimeout(this.wake, ms);
-    await new Promise<void>((resolve) => (this.#resolve = resolve));
-    clearTimeout(timer);
-  }
-
-  /** Gives the place up. */
-  leave(): void {
-    this.#signal.removeEventListener("abort", this.wake);
-    this.#onLeave();
   }
 }

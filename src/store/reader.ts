@@ -7,6 +7,7 @@
 import { ID_MIN, type Id } from "../frame/id.ts";
 import type { ReadOptions, Start } from "../frame/read-options.ts";
 import { matches } from "../frame/topic.ts";
+import { readFault } from "./fault.ts";
 import type { Feed, FeedEntry } from "./feed.ts";
 import { type Arrival, type Cursor, type Page, type Pages, rowsAfter } from "./pages.ts";
 
@@ -33,39 +34,10 @@ export type Sources = {
 const LIVE_FRAMES_MAX = 512;
 
 /**
- * Reads until the history ends or, with follow, until the limit is reached or the signal aborts. Only a follower that
- * `takesArrivals` is told of frames imported behind its cursor; while there is none, an import need not number them.
+ * Reads until the history ends or, with follow, until the limit is reached, the feed is closed or the reader leaves. It
+ * waits in no promise, for there may be a thousand of it to each frame: who takes its parts is called back.
  */
-export async function* read(
-  sources: Sources,
-  options: ReadOptions,
-  signal: AbortSignal,
-  takesArrivals = options.follow !== null,
-): AsyncGenerator<Part> {
-  const reader = new Reader(sources, options, takesArrivals);
-  const leave = takesArrivals ? sources.feed.join() : null;
-  const waiter = options.follow === null ? null : sources.feed.waiter(signal);
-  try {
-    for (let part = reader.nextOfHistory(); part !== null; part = reader.nextOfHistory()) {
-      yield part;
-      if (reader.done || signal.aborted) return;
-    }
-    if (waiter === null || reader.done) return;
-    if (options.start?.kind !== "new") yield { kind: "threshold", id: sources.markerId() };
-    reader.beginLive();
-    while (!reader.done && !signal.aborted) {
-      const part = reader.nextOfLive();
-      if (part !== null) yield part;
-      else if (sources.feed.closed) return;
-      else await waiter.wait(reader.feedNumber, reader.pulseInMs());
-    }
-  } finally {
-    waiter?.leave();
-    leave?.();
-  }
-}
-
-class Reader {
+export class Reader implements AsyncIterable<Part> {
   readonly #sources: Sources;
   readonly #options: ReadOptions;
   readonly #takesArrivals: boolean;
@@ -80,7 +52,13 @@ class Reader {
   #pulseAt = 0;
   #left: number;
   #page: Page | null = null;
+  #isLive = false;
+  #isOver = false;
+  #onNews: (() => void) | null = null;
+  #pulseTimer: Timer | null = null;
+  readonly #leaveFeed: (() => void) | null;
 
+  /** Only a follower that `takesArrivals` is told of frames imported behind its cursor; while there is none, an import need not number them. */
   constructor(sources: Sources, options: ReadOptions, takesArrivals: boolean) {
     this.#sources = sources;
     this.#options = options;
@@ -92,16 +70,66 @@ class Reader {
     this.#left = options.limit ?? Number.MAX_SAFE_INTEGER;
     this.#start = startOf(options.start);
     this.#cursor = this.#firstCursor();
+    this.#leaveFeed = takesArrivals ? sources.feed.join() : null;
   }
 
-  get done(): boolean {
-    return this.#left <= 0;
+  /** The next part, null at the end. `"later"`: there is none yet, and `onNews` is called once when it is time to ask again. */
+  next(onNews: () => void): Part | "later" | null {
+    try {
+      const part = this.#isOver ? null : this.#next();
+      if (part === "later") this.#wait(onNews);
+      if (part === null) this.leave();
+      return part;
+    } catch (error) {
+      this.leave();
+      throw readFault(error);
+    }
   }
 
-  /** The number of the next entry of the feed. */
-  get feedNumber(): number {
-    return this.#feedNumber;
+  /** The parts for who may await each. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Part> {
+    try {
+      for (;;) {
+        const { promise: news, resolve: onNews } = Promise.withResolvers<void>();
+        const part = this.next(onNews);
+        if (part === null) return;
+        if (part === "later") await news;
+        else yield part;
+      }
+    } finally {
+      this.leave();
+    }
   }
+
+  /** Ends the read; who waits for news is called a last time. */
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#pulseTimer !== null) clearTimeout(this.#pulseTimer);
+    this.#sources.feed.forget(this.#wake);
+    this.#leaveFeed?.();
+    this.#wake();
+  }
+
+  #wait(onNews: () => void): void {
+    this.#onNews = onNews;
+    this.#sources.feed.wait(this.#wake);
+    if (this.#options.follow?.pulseMs == null) return;
+    // It goes on when a frame comes before the pulse is due: to set a timer anew costs more than a frame.
+    this.#pulseTimer ??= setTimeout(
+      () => {
+        this.#pulseTimer = null;
+        this.#wake();
+      },
+      Math.max(1, this.#pulseAt - this.#sources.now()),
+    );
+  }
+
+  readonly #wake = (): void => {
+    const onNews = this.#onNews;
+    this.#onNews = null;
+    onNews?.();
+  };
 
   #firstCursor(): Cursor {
     const { pages, now } = this.#sources;
@@ -112,25 +140,23 @@ class Reader {
     return pages.beforeLast(topic, cursor, this.#historyEnd, last, now());
   }
 
-  /** The next page of the history; null at its end. */
-  nextOfHistory(): Part | null {
-    return this.#step(this.#historyEnd);
+  #next(): Part | "later" | null {
+    const { follow, start } = this.#options;
+    if (this.#left <= 0) return null;
+    if (!this.#isLive) {
+      const part = this.#step(this.#historyEnd);
+      if (part !== null || follow === null) return part;
+      this.#beginLive();
+      if (start?.kind !== "new") return { kind: "threshold", id: this.#sources.markerId() };
+    }
+    return this.#take() ?? this.#pulse() ?? (this.#sources.feed.closed ? null : "later");
   }
 
-  /** Behind the end of the history nothing has been read: what arrived there comes with the feed, or by its number. */
-  beginLive(): void {
+  // Behind the end of the history nothing has been read: what arrived there comes with the feed, or by its number.
+  #beginLive(): void {
+    this.#isLive = true;
     [this.#historyArrival, this.#arrival] = [this.#arrival, this.#firstArrival];
     this.#pulseAt = this.#sources.now() + (this.#options.follow?.pulseMs ?? 0);
-  }
-
-  /** What has come, or a pulse that is due; null when there is nothing but to wait. */
-  nextOfLive(): Part | null {
-    return this.#take() ?? this.#pulse();
-  }
-
-  /** Milliseconds until a pulse is due; null for no pulses. */
-  pulseInMs(): number | null {
-    return this.#options.follow?.pulseMs == null ? null : Math.max(1, this.#pulseAt - this.#sources.now());
   }
 
   #pulse(): Part | null {
@@ -146,23 +172,23 @@ class Reader {
   // Takes what the feed holds; when it no longer holds the next entry, the store does (all but ephemeral frames).
   #take(): Part | null {
     const { feed } = this.#sources;
-    const entries = feed.since(this.#feedNumber);
-    if (entries === null) {
+    if (this.#feedNumber < feed.first) {
       const part = this.#step(null);
       // The store is read to its end. What the feed still holds is known, or newer than all that was read.
       if (part === null) this.#feedNumber = feed.first;
       return part ?? this.#take();
     }
     const wanted: FeedEntry[] = [];
-    for (const entry of entries) {
+    const most = Math.min(this.#left, LIVE_FRAMES_MAX);
+    while (wanted.length < most) {
+      const entry = feed.at(this.#feedNumber);
+      if (entry === undefined) break;
       this.#feedNumber++;
       if (!this.#isUnseen(entry)) continue;
       this.#see(entry);
-      if (!this.#isWanted(entry)) continue;
-      wanted.push(entry);
-      if (wanted.length >= Math.min(this.#left, LIVE_FRAMES_MAX)) break;
+      if (this.#isWanted(entry)) wanted.push(entry);
     }
-    return wanted.length === 0 ? null : this.#part(wanted.map(({ bytes }) => bytes));
+    return wanted.length === 0 ? null : this.#part(feed.bytesOf(wanted), wanted.length);
   }
 
   #isUnseen({ id, arrival }: FeedEntry): boolean {
@@ -177,7 +203,7 @@ class Reader {
   #see({ id, arrival }: FeedEntry): void {
     if (arrival !== null) this.#arrival = arrival;
     // A frame may arrive ahead of the cursor yet below the tail, where only markers have been given ids.
-    if (isBehind(this.#cursor, id)) this.#cursor = { id, inclusive: false };
+    if (arrival === null || isBehind(this.#cursor, id)) this.#cursor = { id, inclusive: false };
   }
 
   #isWanted({ id, topic, expires }: FeedEntry): boolean {
@@ -192,7 +218,8 @@ class Reader {
       const arrived = pages.arrivals(this.#arrival, this.#cursor, now());
       this.#arrival = arrived.at(-1)?.arrival ?? arrivals();
       const wanted = arrived.filter((arrival) => this.#isWantedArrival(arrival)).slice(0, this.#left);
-      if (wanted.length > 0) return this.#part(wanted.map(({ line }) => Buffer.from(`${line}\n`)));
+      if (wanted.length === 0) continue;
+      return this.#part(Buffer.from(wanted.map(({ line }) => `${line}\n`).join("")), wanted.length);
     }
     const rows = Math.min(this.#left, rowsAfter(this.#page));
     const page = pages.next(this.#options.topic, this.#cursor, endId, rows, now());
@@ -202,8 +229,7 @@ class Reader {
     }
     this.#page = page;
     this.#cursor = { id: page.lastId, inclusive: false };
-    this.#left -= page.count;
-    return { kind: "frames", bytes: page.bytes, count: page.count };
+    return this.#part(page.bytes, page.count);
   }
 
   #isWantedArrival({ id, topic, arrival }: Arrival): boolean {
@@ -211,11 +237,9 @@ class Reader {
     return (this.#start === null || isBehind(this.#start, id)) && matches(this.#options.topic, topic);
   }
 
-  #part(lines: readonly Uint8Array[]): Part {
-    const [only] = lines;
-    this.#left -= lines.length;
-    const bytes = lines.length === 1 && only ? only : Buffer.concat(lines);
-    return { kind: "frames", bytes, count: lines.length };
+  #part(bytes: Uint8Array, count: number): Part {
+    this.#left -= count;
+    return { kind: "frames", bytes, count };
   }
 }
 

@@ -10,13 +10,13 @@ import { type Addition, Additions, CONTENT_LEASE_MS, type Imported } from "./add
 import { Care } from "./care.ts";
 import { Cas, type Content, type StoredContent } from "./cas.ts";
 import { Collector } from "./collector.ts";
-import { detailOf, faultOf, reading, readingParts } from "./fault.ts";
+import { detailOf, faultOf, reading } from "./fault.ts";
 import { Feed } from "./feed.ts";
 import { Frames } from "./frames.ts";
 import { lockStore } from "./lock.ts";
 import { makePlace } from "./place.ts";
 import { Pages } from "./pages.ts";
-import { type Part, read, type Sources } from "./reader.ts";
+import { Reader, type Sources } from "./reader.ts";
 import { Retention } from "./retention.ts";
 import { closeDatabase, openDatabase } from "./schema.ts";
 import { listTopics } from "./topics.ts";
@@ -147,15 +147,15 @@ export class Store {
   /** At most `limit` topics that have frames and begin with a prefix, in order of their names. */
   readonly topics = (prefix: string, limit: number): string[] => reading(() => listTopics(this.#db, prefix, limit));
 
-  /** Reads frames and markers until the end that the options set, or until the signal aborts. */
-  read(options: ReadOptions, signal: AbortSignal): AsyncGenerator<Part> {
-    return readingParts(read(this.#sources, options, signal));
+  /** Reads frames and markers until the end that the options set, or until the reader leaves. */
+  read(options: ReadOptions): Reader {
+    return reading(() => new Reader(this.#sources, options, options.follow !== null));
   }
 
   /** Reads what comes to lie above the tail from now on: for a log, which is not told of an import into the history. */
-  readLog(signal: AbortSignal): AsyncGenerator<Part> {
+  readLog(): Reader {
     const options = { ...READ_ALL, follow: { pulseMs: null }, start: { kind: "new" } } as const;
-    return read(this.#sources, options, signal, false);
+    return new Reader(this.#sources, options, false);
   }
 
   get #sources(): Sources {

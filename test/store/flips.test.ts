@@ -73,8 +73,7 @@ async function contentOf(store: Store, hash: Hash): Promise<Uint8Array | null> {
 // A damaged line may hold anything, line ends too.
 async function textOf(store: Store): Promise<string> {
   let text = "";
-  for await (const part of store.read(READ_ALL, new AbortController().signal))
-    if (part.kind === "frames") text += Buffer.from(part.bytes).toString();
+  for await (const part of store.read(READ_ALL)) if (part.kind === "frames") text += Buffer.from(part.bytes).toString();
   return text;
 }
 

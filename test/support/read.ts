@@ -32,7 +32,7 @@ const linesOf = (part: Part): string[] => {
 /** The lines of a read that ends by itself; a marker is its kind. */
 export async function readLines(store: Store, texts: Partial<ReadTexts> = {}): Promise<string[]> {
   const lines: string[] = [];
-  for await (const part of store.read(parseReadOptions(texts), new AbortController().signal)) {
+  for await (const part of store.read(parseReadOptions(texts))) {
     lines.push(...linesOf(part));
   }
   return lines;
@@ -70,7 +70,7 @@ export function startReading(
   texts: Partial<ReadTexts> = {},
   keep: (line: string) => string = (line) => line,
 ): Follower {
-  const left = new AbortController();
+  const reader = store.read(parseReadOptions({ follow: "true", ...texts }));
   const lines: string[] = [];
   // A held reader waits for this one promise, however often it is held.
   let gate: PromiseWithResolvers<void> | null = null;
@@ -79,7 +79,7 @@ export function startReading(
     gate = null;
   };
   const run = async (): Promise<void> => {
-    for await (const part of store.read(parseReadOptions({ follow: "true", ...texts }), left.signal)) {
+    for await (const part of reader) {
       for (const line of linesOf(part)) lines.push(keep(line));
       await gate?.promise;
     }
@@ -97,7 +97,7 @@ export function startReading(
     },
     stop: async () => {
       resume();
-      left.abort();
+      reader.leave();
       await ended;
     },
   };
