@@ -10,7 +10,7 @@ import { writeErr } from "./output.ts";
 // Beside the codes of the contract, so that a supervisor can tell a dying disk from anything else.
 const EXIT_DISK_FAILED = 6;
 const EXIT_INTERRUPTED = 130;
-// Between two writes to the log: under load many lines go out together, and no answer waits behind one.
+// Before each write to the log: under load many lines go out together, and no answer and no follower waits behind one.
 const LOG_PAUSE_MS = 10;
 
 export default command({
@@ -68,9 +68,9 @@ function parseFsync(text: string): Fsync {
 }
 
 async function logFrames(ndjson: Uint8Array): Promise<void> {
+  await Bun.sleep(LOG_PAUSE_MS);
   const lines = Buffer.from(ndjson.buffer, ndjson.byteOffset, ndjson.length).toString().trimEnd().split("\n");
   await Bun.write(Bun.stderr, lines.map(logLine).join(""));
-  await Bun.sleep(LOG_PAUSE_MS);
 }
 
 // The last second that was written out: under load a thousand lines share one.
