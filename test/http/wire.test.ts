@@ -91,6 +91,14 @@ test("stored frames have an id in an event stream, markers have none, and both c
   expect(text(encodeFrames(bytes, { kind: "sse", withTimestamp: false }))).toBe(
     `id: ${idAt(1_000)}\ndata: ${line}\n\n`.repeat(2),
   );
+  for (const format of [
+    { kind: "ndjson", withTimestamp: true },
+    { kind: "sse", withTimestamp: false },
+  ] as const) {
+    // Followers that are handed the same frames share what is made of them; equal frames are not the same.
+    expect(encodeFrames(bytes, format)).toBe(encodeFrames(bytes, format));
+    expect(encodeFrames(bytes.slice(), format)).not.toBe(encodeFrames(bytes, format));
+  }
   const marker = text(encodeMarker("pulse", idAt(1_000), { kind: "sse", withTimestamp: false }));
   expect(marker).toMatch(/^data: .*\n\n$/);
   expect<string>(parseFrame(marker.slice(6)).topic).toBe("xs.pulse");

@@ -60,6 +60,23 @@ describe("the feed", () => {
     expect(feed.closed).toBe(true);
   });
 
+  test("wakes a thousand followers no oftener than every 10 ms, and what comes meanwhile goes out together", async () => {
+    const feed = new Feed();
+    const wokenAtMs: number[] = [];
+    const waitAll = (): void => {
+      for (let n = 0; n < 1_000; n++) feed.wait(n === 0 ? () => wokenAtMs.push(performance.now()) : () => undefined);
+    };
+    waitAll();
+    feed.publish(entries(1));
+    await eventually("they are woken", () => wokenAtMs.length === 1);
+    waitAll();
+    feed.publish(entries(1, 1));
+    feed.publish(entries(1, 2));
+    await eventually("they are woken again", () => wokenAtMs.length === 2);
+    expect((wokenAtMs[1] ?? 0) - (wokenAtMs[0] ?? 0)).toBeGreaterThan(9);
+    expect(feed.end).toBe(3);
+  });
+
   test("joins entries once for all who want the same", () => {
     const feed = new Feed();
     const [a, b, c] = entries(3) as [FeedEntry, FeedEntry, FeedEntry];
