@@ -15,6 +15,7 @@ type Frame = { topic: string; id: string; hash: string | null; meta: unknown; tt
 describe("the tour", () => {
   test("serve, append, cat, cas, head and get give the shapes of the original's page", async () => {
     await withServer(async ({ addr, log }) => {
+      await eventually("the first line of the log", () => log().includes("\n"));
       expect(log()).toMatch(/^\d\d:\d\d:\d\d\.\d{3} [0-9A-Z]{5} xs\.start\n/);
       const meta = ["--meta", '{"type":"text/plain"}'];
       const first = await ok(["append", addr, "my-topic", ...meta], { stdin: "content" });
