@@ -1,17 +1,23 @@
 // Many followers in a process of their own: each checks that it gets every frame once and in order, and when.
 import { Connection, sharedNow } from "./socket.ts";
 
-export type FollowersPlan = { readonly socketPath: string; readonly followers: number; readonly frames: number };
+export type FollowersPlan = {
+  readonly socketPath: string;
+  readonly followers: number;
+  readonly frames: number;
+  /** The first frames, whose order counts and whose time does not: while they come, both ends compile what they run. */
+  readonly warmUpFrames: number;
+};
 export type FollowersReport = { readonly p50Ms: number; readonly p99Ms: number; readonly cpuShare: number };
 
 // From the last append on; who has not got everything by then has lost something.
 const WAIT_MS_MAX = 30_000;
 const FRAME = /"meta":\{"n":(\d+),"at":([\d.]+)\}/g;
 
-async function follow({ socketPath, followers, frames }: FollowersPlan): Promise<FollowersReport> {
-  const latencies = new Float64Array(followers * frames);
+async function follow({ socketPath, followers, frames, warmUpFrames }: FollowersPlan): Promise<FollowersReport> {
+  const latencies = new Float64Array(followers * (frames - warmUpFrames));
   const { promise: done, resolve: finish, reject: fail } = Promise.withResolvers<void>();
-  let got = 0;
+  let [got, timed] = [0, 0];
   for (let f = 0; f < followers; f++) {
     let expected = 0;
     let rest = "";
@@ -25,8 +31,9 @@ async function follow({ socketPath, followers, frames }: FollowersPlan): Promise
       for (const match of text.matchAll(FRAME)) {
         if (Number(match[1]) !== expected)
           fail(new Error(`follower ${f} got frame ${match[1]} instead of ${expected}`));
+        if (expected >= warmUpFrames) latencies[timed++] = now - Number(match[2]);
         expected++;
-        latencies[got++] = now - Number(match[2]);
+        got++;
         end = match.index + match[0].length;
       }
       // A frame may be cut in two by the socket.
