@@ -63,7 +63,7 @@ export const follow: Figure = {
   },
 };
 
-/** The way from one appender to one follower. That both live in this process costs nothing: it waits for nothing else. */
+/** The way from one appender to one follower. Both live in this process, which the answer has woken when the frame comes. */
 class Way {
   readonly #appender: Connection;
   readonly #sent: number[] = [];
