@@ -4,7 +4,8 @@ import type { Id } from "../frame/id.ts";
 import type { Topic } from "../frame/topic.ts";
 import { expiresAt } from "../frame/ttl.ts";
 
-// What a follower may be behind before it reads from the store again; shared by all followers, so this is all the memory.
+// What a follower may be behind before it reads from the store again; shared by all followers, so this, and what came since
+// they were last woken, is all the memory.
 const FEED_FRAMES_MAX = 4_096;
 const FEED_CHARS_MAX = 8 * 1024 * 1024;
 // The oldest are dropped so many at a time: to move all that stay costs more than an append.
@@ -67,6 +68,8 @@ export class Feed {
   #closed = false;
   #waiting = new Set<() => void>();
   #isWaking = false;
+  // The end as it was when followers were last woken.
+  #told = 0;
   #wakeAtMs = 0;
   #joined: Joined = { entries: [], bytes: new Uint8Array() };
 
@@ -125,6 +128,7 @@ export class Feed {
     const waiting = this.#waiting;
     this.#waiting = new Set();
     this.#isWaking = false;
+    this.#told = this.end;
     this.#wakeAtMs = performance.now() + Math.min(WAKE_PAUSE_MS_MAX, (waiting.size * WAKE_US_A_FOLLOWER) / 1000);
     for (const wake of waiting) wake();
   };
@@ -154,12 +158,14 @@ export class Feed {
     return this.#joined.bytes;
   }
 
+  // Not what nobody has been woken for: who does not lag is to miss nothing of a batch, ephemeral frames included.
   #dropOldest(): void {
     if (this.#entries.length < FEED_FRAMES_MAX + DROP_FRAMES && this.#chars <= FEED_CHARS_MAX) return;
-    let drop = Math.max(0, this.#entries.length - FEED_FRAMES_MAX);
+    const told = Math.max(0, this.#told - this.#first);
+    let drop = Math.min(told, Math.max(0, this.#entries.length - FEED_FRAMES_MAX));
     let chars = this.#chars;
     for (let at = 0; at < drop; at++) chars -= this.#entries[at]?.size ?? 0;
-    while (chars > FEED_CHARS_MAX && drop < this.#entries.length) chars -= this.#entries[drop++]?.size ?? 0;
+    while (chars > FEED_CHARS_MAX && drop < told) chars -= this.#entries[drop++]?.size ?? 0;
     if (drop === 0) return;
     this.#entries = this.#entries.slice(drop);
     this.#first += drop;

@@ -60,6 +60,14 @@ describe("POST /append", () => {
       await follower.stop();
     }));
 
+  test("reaches a follower that does not lag whole, also where it is ephemeral and as large as can be", () =>
+    withApi(async (api, store) => {
+      const follower = startReading(store, { new: "" });
+      const [, text] = await send(api, '{"topic":"e","ttl":"ephemeral"}\n'.repeat(16_384));
+      expect(await follower.until(16_384)).toEqual(text.trimEnd().split("\n"));
+      await follower.stop();
+    }));
+
   test("takes content up to 64 KiB, and content that is stored already", () =>
     withApi(async (api, store) => {
       const large = "x".repeat(65_536);
