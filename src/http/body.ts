@@ -3,6 +3,7 @@ import { invalid, XsError } from "../error.ts";
 
 // Who pipes a slow command into an append may pause for long; what is silent for an hour is a dead peer.
 const UPLOAD_SILENCE_MS_MAX = 60 * 60 * 1000;
+const SILENCE_CHECK_MS = 60 * 1000;
 
 /** The chunks of a request's body; none without a body. Throws `invalid` when it is cut short or falls silent. */
 export async function* requestChunks(request: Request): AsyncGenerator<Uint8Array> {
@@ -30,7 +31,11 @@ export async function* requestChunks(request: Request): AsyncGenerator<Uint8Arra
 }
 
 /** A request's body whole, for one that says it is small. Throws as `requestChunks` does. */
-export const requestBytes = (request: Request): Promise<Uint8Array> => beforeSilence(cutShort(() => request.bytes()));
+export function requestBytes(request: Request): Promise<Uint8Array> {
+  const reading = request.bytes();
+  // Most often it has come with its head.
+  return Bun.peek.status(reading) === "fulfilled" ? reading : beforeSilence(cutShort(() => reading));
+}
 
 // The failure may be a rejection or a throw: `readMany` throws when the body is broken already.
 async function cutShort<T>(read: () => Promise<T> | T): Promise<T> {
@@ -42,16 +47,28 @@ async function cutShort<T>(read: () => Promise<T> | T): Promise<T> {
   }
 }
 
+// Bodies that are waited for, each with the ms at which it has been silent for too long. One timer watches all of them: one
+// for each would cost a small append a tenth of its time.
+const waited = new Map<(error: XsError) => void, number>();
+let watch: Timer | null = null;
+
 async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
-  let timer: Timer | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(fellSilent()), UPLOAD_SILENCE_MS_MAX);
-  });
+  const { promise: silence, reject } = Promise.withResolvers<never>();
+  waited.set(reject, performance.now() + UPLOAD_SILENCE_MS_MAX);
+  watch ??= setInterval(endSilent, SILENCE_CHECK_MS).unref();
   try {
     return await Promise.race([reading, silence]);
   } finally {
-    clearTimeout(timer);
+    waited.delete(reject);
   }
+}
+
+function endSilent(): void {
+  const nowMs = performance.now();
+  for (const [reject, untilMs] of waited) if (untilMs <= nowMs) reject(fellSilent());
+  if (waited.size > 0 || watch === null) return;
+  clearInterval(watch);
+  watch = null;
 }
 
 const fellSilent = (): XsError =>

@@ -11,6 +11,9 @@ import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 // What one read of a file holds in memory; there are two, of which one is read while the other is hashed.
 const READ_BYTES = 512 * 1024;
 
+/** The hash of content that is in memory. */
+export const hashBytes = (data: Uint8Array): Hash => hashOf(Bun.SHA256.hash(data) as Uint8Array);
+
 export const casDir = (dir: string): string => join(dir, "cas");
 
 /** Holds what is not whole yet; emptied when a server starts. */

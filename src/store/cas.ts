@@ -1,7 +1,8 @@
 // Content-addressed storage. Small content lives in the database and commits with its frame; larger content is a file
 // under cas/, on disk before its frame commits. Only this file knows where the line is.
 import type { Database } from "bun:sqlite";
-import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
+import { digestOf, type Hash } from "../frame/hash.ts";
+import { hashBytes } from "./cas-layout.ts";
 import { ContentFiles, corrupt } from "./content-files.ts";
 import { readingSlowly } from "./fault.ts";
 
@@ -40,8 +41,8 @@ export class Cas {
         "SELECT content_id, digest FROM content WHERE prefix = ?",
       ),
       row: db.prepare<Row, [number]>("SELECT content_id, size, digest, data FROM content WHERE content_id = ?"),
-      insert: db.prepare<{ content_id: number }, [number, Uint8Array, number, Uint8Array | null]>(
-        "INSERT INTO content (prefix, digest, size, data) VALUES (?, ?, ?, ?) RETURNING content_id",
+      insert: db.prepare<null, [number, Uint8Array, number, Uint8Array | null]>(
+        "INSERT INTO content (prefix, digest, size, data) VALUES (?, ?, ?, ?)",
       ),
       mend: db.prepare<null, [Uint8Array, number]>("UPDATE content SET data = ? WHERE content_id = ?"),
     };
@@ -68,7 +69,7 @@ export class Cas {
 
   /** Takes in content that is in memory already and not above the line. */
   takeBytes(data: Uint8Array): StoredContent {
-    const hash = hashOf(new Bun.CryptoHasher("sha256").update(data).digest());
+    const hash = hashBytes(data);
     return { hash, size: data.length, data, release: this.#hold(hash) };
   }
 
@@ -98,14 +99,12 @@ export class Cas {
   /** Puts content into the database, inside the writer's transaction; answers its id. Equal content is stored once. */
   put(content: StoredContent): number {
     const digest = digestOf(content.hash);
-    const known = this.idOf(content.hash);
+    const known = this.#idOf(digest);
     if (known !== null) {
       if (content.data !== null) this.#mend(known, content.data);
       return known;
     }
-    const added = this.#sql.insert.get(prefixOf(digest), digest, content.size, content.data);
-    if (added === null) throw new Error("the content could not be added");
-    return added.content_id;
+    return Number(this.#sql.insert.run(prefixOf(digest), digest, content.size, content.data).lastInsertRowid);
   }
 
   // What is there may have been damaged since; who sends it once more must not be told that a damaged copy is safe.
@@ -117,9 +116,16 @@ export class Cas {
 
   /** The id of stored content; null when there is none. */
   idOf(hash: Hash): number | null {
-    const digest = digestOf(hash);
-    const row = this.#sql.candidates.all(prefixOf(digest)).find((candidate) => digest.equals(candidate.digest));
-    return row?.content_id ?? null;
+    return this.#idOf(digestOf(hash));
+  }
+
+  #idOf(digest: Buffer): number | null {
+    const prefix = prefixOf(digest);
+    // Most often there is none, or the one that is looked for.
+    const first = this.#sql.candidates.get(prefix);
+    if (first === null || digest.equals(first.digest)) return first?.content_id ?? null;
+    const found = this.#sql.candidates.all(prefix).find((candidate) => digest.equals(candidate.digest));
+    return found?.content_id ?? null;
   }
 
   /** Whether a request holds this content: it is on its way into the store. */
@@ -153,7 +159,7 @@ export class Cas {
         slice: (start, end) => readingSlowly(async () => (await this.#files.checked(hash, size)).slice(start, end)),
       };
     }
-    if (hashOf(new Bun.CryptoHasher("sha256").update(data).digest()) !== hash) throw corrupt(hash);
+    if (hashBytes(data) !== hash) throw corrupt(hash);
     return { size: data.length, slice: async (start, end) => data.subarray(start, end) };
   }
 }

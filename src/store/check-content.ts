@@ -4,7 +4,15 @@ import { join } from "node:path";
 import type { Database } from "bun:sqlite";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 import { prefixOf } from "./cas.ts";
-import { contentFiles, contentPath, entriesOf, hashFile, quarantinePath, temporaryDir } from "./cas-layout.ts";
+import {
+  contentFiles,
+  contentPath,
+  entriesOf,
+  hashBytes,
+  hashFile,
+  quarantinePath,
+  temporaryDir,
+} from "./cas-layout.ts";
 import { type Finding, type Progress, REPAIR } from "./finding.ts";
 import { walk } from "./walk.ts";
 
@@ -73,7 +81,7 @@ export function* checkContentRows(db: Database, checked: ContentChecked, progres
       if (data !== null) {
         if (data.length !== size)
           yield finding("content_size", `content ${hash} is noted with ${size} bytes and has ${data.length}`);
-        if (hashOf(new Bun.CryptoHasher("sha256").update(data).digest()) !== hash)
+        if (hashBytes(data) !== hash)
           yield finding("content_damaged", `content ${hash} is damaged: its bytes have another hash`, SEND_AGAIN);
         checked.bytes += data.length;
       }

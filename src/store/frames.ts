@@ -59,6 +59,9 @@ export class Frames {
       ),
       // What most frames need: each bound parameter costs, also a NULL.
       insertPlain: db.prepare<null, [number, string, number]>("INSERT INTO frame (pos, line, sum) VALUES (?, ?, ?)"),
+      insertWithContent: db.prepare<null, [number, string, number, number]>(
+        "INSERT INTO frame (pos, line, sum, content_id) VALUES (?, ?, ?, ?)",
+      ),
       insertMany: db.prepare<null, (number | string)[]>(
         `INSERT INTO frame (pos, line, sum) VALUES ${Array(ROWS_AT_ONCE).fill("(?, ?, ?)").join(", ")}`,
       ),
@@ -221,7 +224,10 @@ export class Frames {
     const { id, topic, ttl } = row.frame;
     const keep = ttl?.kind === "last" ? ttl.count : null;
     const expires = expiresAt(id, ttl);
-    if (keep === null && expires === null && row.contentId === null && row.arrival === null) {
+    const isPlain = keep === null && expires === null && row.arrival === null;
+    if (isPlain && row.contentId !== null) {
+      this.#sql.insertWithContent.run(pos, line, sumOf(line), row.contentId);
+    } else if (isPlain) {
       this.#plainRows.push(pos, line, sumOf(line));
       if (this.#plainRows.length === 3 * ROWS_AT_ONCE) this.#sql.insertMany.run(...this.#plainRows.splice(0));
     } else {

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { Database } from "bun:sqlite";
 import { digestOf, type Hash, hashOf } from "../frame/hash.ts";
 import { prefixOf } from "./cas.ts";
-import { contentPath, hashFile, quarantineDir, quarantinePath, syncDirectory } from "./cas-layout.ts";
+import { contentPath, hashBytes, hashFile, quarantineDir, quarantinePath, syncDirectory } from "./cas-layout.ts";
 import { contentRows, type ContentRow, strayFiles, temporaryFiles } from "./check-content.ts";
 import { soundFrame } from "./check-frames.ts";
 import { walk } from "./walk.ts";
@@ -13,8 +13,6 @@ import { walk } from "./walk.ts";
 const FRAMES_ASKED = 20;
 
 type Row = { content_id: number; digest: Uint8Array; size: number };
-
-const hashBytes = (data: Uint8Array): Hash => hashOf(new Bun.CryptoHasher("sha256").update(data).digest());
 
 export class ContentRepair {
   readonly #dir: string;
