@@ -1,5 +1,6 @@
 // The client as a process: beside curl with the same request, beside a compiled program that does nothing, and beside one
 // that does nothing but the request.
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Figure } from "./figure.ts";
 import { inMs, interleave, median } from "./measure.ts";
@@ -40,12 +41,13 @@ export const clients: Figure = {
     ];
     for (const { figure, args, path, stdin, curlArgs } of commands) {
       const peer = [curl ?? "true", "-sS", "--unix-socket", server.socketPath, ...curlArgs, `http://x${path}`];
+      const input = (): number | null => (stdin === null ? null : pipeWith(stdin, bench.dir));
       const method = stdin === null ? "GET" : "POST";
       const { xs, other, nothing, least } = await interleave(bench.rounds * runs, {
-        nothing: () => msOf([empty], stdin),
-        least: () => msOf([bare, server.socketPath, path, method], stdin),
-        xs: () => msOf([bench.binary, figure, server.dir, ...args], stdin),
-        other: () => msOf(curl === null ? [empty] : peer, stdin),
+        nothing: () => msOf([empty], input()),
+        least: () => msOf([bare, server.socketPath, path, method], input()),
+        xs: () => msOf([bench.binary, figure, server.dir, ...args], input()),
+        other: () => msOf(curl === null ? [empty] : peer, input()),
       });
       const beyondEmpty = (times: number[]): number =>
         median(times.map((ms, round) => ms - (nothing[round] ?? Number.NaN)));
@@ -63,11 +65,23 @@ export const clients: Figure = {
   },
 };
 
-function msOf(command: string[], stdin: Uint8Array | null): number {
+// What a shell gives to the right of a `|`: a pipe with the content in it, and nobody to write more.
+function pipeWith(content: Uint8Array, dir: string): number {
+  const path = join(dir, "pipe");
+  if (!existsSync(path)) Bun.spawnSync(["mkfifo", path]);
+  const [writer, reader] = [openSync(path, "r+"), openSync(path, "r")];
+  writeSync(writer, content);
+  closeSync(writer);
+  return reader;
+}
+
+function msOf(command: string[], stdin: number | null): number {
   const start = performance.now();
   const { exitCode } = Bun.spawnSync(command, { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "inherit" });
   if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
-  return performance.now() - start;
+  const ms = performance.now() - start;
+  if (stdin !== null) closeSync(stdin);
+  return ms;
 }
 
 async function compileProgram(dir: string, name: string, text: string): Promise<string> {
