@@ -19,7 +19,7 @@ export const bulk: Figure = {
   name: "import",
   summary: "frames/s through `xs import` from a file",
   async run(bench) {
-    const count = bench.quick ? 100_000 : 1_000_000;
+    const count = bench.quick ? 50_000 : 1_000_000;
     const path = join(bench.dir, "frames.jsonl");
     await Bun.write(path, new Response(newFrames(count, (n) => `bulk.b${n % TOPICS}`)));
     const raw = new RawStore(join(bench.dir, "raw"));

@@ -36,7 +36,7 @@ const bench: Bench = {
   sharedDir: dir,
   binary: compile(),
   rounds: 5,
-  roundMs: quick ? 150 : 2_000,
+  roundMs: quick ? 80 : 2_000,
   report(row) {
     rows.push(row);
     console.log(`  ${formatRow(row)}`);

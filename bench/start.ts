@@ -10,7 +10,7 @@ const GOAL_MB = 80;
 // The larger store may hold so much more at rest: pages that it happened to read.
 const GOAL_MORE_TIMES = 1.1;
 // Until it is at rest: what the start has left behind is collected by then.
-const REST_MS = { quick: 300, full: 1_000 } as const;
+const REST_MS = { quick: 150, full: 1_000 } as const;
 
 export const start: Figure = {
   name: "start",
