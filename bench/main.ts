@@ -45,18 +45,24 @@ const bench: Bench = {
 };
 
 const failed: string[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void cleanUp().then(() => process.exit(130)));
 try {
   await printGround();
   for (const figure of FIGURES) if (names.length === 0 || names.includes(figure.name)) await runFigure(figure);
 } finally {
-  await endServers();
-  await endGenerator();
-  rmSync(dir, { recursive: true, force: true });
+  await cleanUp();
 }
 console.log(`\n${formatTable(rows)}\n\n${((performance.now() - started) / 1000).toFixed(0)} s in all`);
 writeJson();
 if (failed.length > 0) console.error(`failed: ${failed.join(", ")}`);
 process.exit(failed.length > 0 || rows.some((row) => !("skipped" in row) && isReached(row) === false) ? 1 : 0);
+
+async function cleanUp(): Promise<void> {
+  await endServers();
+  await endGenerator();
+  rmSync(dir, { recursive: true, force: true });
+}
 
 function compile(): string {
   // The binary as it is shipped; XS_BIN names one that is there already.
