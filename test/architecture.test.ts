@@ -21,7 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Packages and runtime modules, and the only places that may use them. A place is a room or a file. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "bun:sqlite": ["store"],
-  "bun:ffi": ["cli/hangup.ts"],
+  "bun:ffi": ["cli/c-library.ts"],
   hono: ["http"],
   ulid: ["frame/id.ts"],
   citty: ["cli", "main.ts"],

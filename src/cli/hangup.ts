@@ -1,6 +1,6 @@
 // Hangups: whether the reader of stdout is still there, asked without a write.
 import { fstatSync } from "node:fs";
-import { dlopen } from "bun:ffi";
+import { openCLibrary } from "./c-library.ts";
 
 const STDOUT = 1;
 // How often a follower looks whether its reader is still there.
@@ -8,7 +8,6 @@ const HANGUP_CHECK_MS = 100;
 // poll(2): bits of revents.
 const POLLERR = 0x8;
 const POLLHUP = 0x10;
-const MUSL_ARCH = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /**
  * Ends the process quietly when stdout is a pipe whose reader has gone; answers a function that ends the watch.
@@ -18,26 +17,14 @@ const MUSL_ARCH = process.arch === "arm64" ? "aarch64" : "x86_64";
  */
 export function exitWhenReaderLeaves(): () => void {
   if (!fstatSync(STDOUT).isFIFO()) return () => undefined;
-  const poll = openPoll();
-  if (poll === null) return () => undefined;
+  // Without it a follower ends at its next write.
+  const library = openCLibrary({ poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
+  if (library === null) return () => undefined;
   const timer = setInterval(() => {
     const pollfd = new DataView(new ArrayBuffer(8));
     pollfd.setInt32(0, STDOUT, true);
-    poll(new Uint8Array(pollfd.buffer));
+    library.poll(new Uint8Array(pollfd.buffer), 1, 0);
     if ((pollfd.getInt16(6, true) & (POLLERR | POLLHUP)) !== 0) process.exit(0);
   }, HANGUP_CHECK_MS);
   return () => clearInterval(timer);
-}
-
-function openPoll(): ((pollfd: Uint8Array) => void) | null {
-  const names = process.platform === "darwin" ? ["libSystem.B.dylib"] : ["libc.so.6", `libc.musl-${MUSL_ARCH}.so.1`];
-  for (const name of names) {
-    try {
-      const { symbols } = dlopen(name, { poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
-      return (pollfd) => void symbols.poll(pollfd, 1, 0);
-    } catch {
-      // Not this C library; without any, a follower ends at its next write.
-    }
-  }
-  return null;
 }

@@ -5,8 +5,11 @@ import { invalid, XsError } from "../error.ts";
 const UPLOAD_SILENCE_MS_MAX = 60 * 60 * 1000;
 const SILENCE_CHECK_MS = 60 * 1000;
 
-/** The chunks of a request's body; none without a body. Throws `invalid` when it is cut short or falls silent. */
-export async function* requestChunks(request: Request): AsyncGenerator<Uint8Array> {
+/** The chunks of a request's body; none without a body. Throws `invalid` when it is cut short or is silent for so long. */
+export async function* requestChunks(
+  request: Request,
+  silenceMs: number = UPLOAD_SILENCE_MS_MAX,
+): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   let isSilent = false;
@@ -14,13 +17,13 @@ export async function* requestChunks(request: Request): AsyncGenerator<Uint8Arra
   const silence = setTimeout(() => {
     isSilent = true;
     reader.cancel().catch(() => undefined);
-  }, UPLOAD_SILENCE_MS_MAX);
+  }, silenceMs);
   try {
     for (;;) {
       silence.refresh();
       // All that has come: one by one they would be cut into smaller pieces.
       const { done, value } = await cutShort(() => reader.readMany());
-      if (isSilent) throw fellSilent();
+      if (isSilent) throw fellSilent(silenceMs);
       yield* value;
       if (done) return;
     }
@@ -65,14 +68,13 @@ async function beforeSilence<T>(reading: Promise<T>): Promise<T> {
 
 function endSilent(): void {
   const nowMs = performance.now();
-  for (const [reject, untilMs] of waited) if (untilMs <= nowMs) reject(fellSilent());
+  for (const [reject, untilMs] of waited) if (untilMs <= nowMs) reject(fellSilent(UPLOAD_SILENCE_MS_MAX));
   if (waited.size > 0 || watch === null) return;
   clearInterval(watch);
   watch = null;
 }
 
-const fellSilent = (): XsError =>
-  invalid(`the body fell silent for ${UPLOAD_SILENCE_MS_MAX / 60_000} minutes: nothing was stored`);
+const fellSilent = (ms: number): XsError => invalid(`the body fell silent for ${ms / 1000} s: nothing was stored`);
 
 /**
  * A body that asks the generator for its next chunk only when the reader has taken the one before. `leave` is called when
@@ -156,6 +158,7 @@ class ChunkBody {
       if (chunk === null) controller.close();
       else if (chunk !== "later") controller.enqueue(chunk);
     } catch (error) {
+      this.cancel();
       controller.error(error);
     }
   };

@@ -32,6 +32,8 @@ import {
 } from "./wire.ts";
 
 const JSON_TYPE = "application/json";
+// A batch stands in memory until it is whole, and there is room for some only: it is not to be dribbled.
+const BATCH_SILENCE_MS_MAX = 60 * 1000;
 // Topics in one answer, however many are asked for.
 const TOPICS_MAX = 10_000;
 
@@ -157,7 +159,7 @@ function checkEncoding(request: Request): void {
 async function* requestParts(request: Request): AsyncGenerator<Uint8Array> {
   const length = request.headers.get("content-length");
   if (length !== null && Cas.isSmall(Number(length))) yield await requestBytes(request);
-  else yield* requestChunks(request);
+  else yield* requestChunks(request, BATCH_SILENCE_MS_MAX);
 }
 
 async function takeBody(store: Store, request: Request): Promise<StoredContent | null> {

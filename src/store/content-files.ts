@@ -110,9 +110,13 @@ export class ContentFiles {
       this.mark(hash);
       this.#moveIntoPlace(temporary, hash);
       return { hash, size, release };
-    } catch (error) {
+    } catch (failure) {
       release?.();
-      await syncing.catch(() => undefined);
+      // Whatever else went wrong: a disk that could not sync must be told.
+      const error = await syncing.then(
+        () => failure,
+        (fault: unknown) => fault,
+      );
       await file.close().catch(() => undefined);
       removeQuietly(temporary);
       // Lets go of the body, so that its sender is answered instead of waiting to be read.

@@ -4,10 +4,11 @@ import type { Id } from "../frame/id.ts";
 import type { Topic } from "../frame/topic.ts";
 import { expiresAt } from "../frame/ttl.ts";
 
-// What a follower may be behind before it reads from the store again; shared by all followers, so this, and what came since
-// they were last woken, is all the memory.
+// What a follower may be behind before it reads from the store again; shared by all followers, so this, and what came in the
+// time that they have for taking it, is all the memory.
 const FEED_FRAMES_MAX = 4_096;
 const FEED_CHARS_MAX = 8 * 1024 * 1024;
+const TAKE_MS = 50;
 // The oldest are dropped so many at a time: to move all that stay costs more than an append.
 const DROP_FRAMES = 1_024;
 
@@ -68,10 +69,17 @@ export class Feed {
   #closed = false;
   #waiting = new Set<() => void>();
   #isWaking = false;
-  // The end as it was when followers were last woken.
+  // What is dropped lies below `#told`: the end as it was when followers were woken at least TAKE_MS ago.
   #told = 0;
+  #mark = { end: 0, ms: 0 };
   #wakeAtMs = 0;
   #joined: Joined = { entries: [], bytes: new Uint8Array() };
+  readonly #nowMs: () => number;
+
+  /** `nowMs` is of a clock that never goes back. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
 
   /** The number that the next entry will have. */
   get end(): number {
@@ -119,7 +127,7 @@ export class Feed {
   #wakeSoon(): void {
     if (this.#isWaking) return;
     this.#isWaking = true;
-    const pauseMs = this.#wakeAtMs - performance.now();
+    const pauseMs = this.#wakeAtMs - this.#nowMs();
     if (pauseMs > 0) setTimeout(this.#wake, pauseMs);
     else setImmediate(this.#wake);
   }
@@ -128,9 +136,20 @@ export class Feed {
     const waiting = this.#waiting;
     this.#waiting = new Set();
     this.#isWaking = false;
-    this.#told = this.end;
-    this.#wakeAtMs = performance.now() + Math.min(WAKE_PAUSE_MS_MAX, (waiting.size * WAKE_US_A_FOLLOWER) / 1000);
-    for (const wake of waiting) wake();
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#mark.ms >= TAKE_MS) {
+      this.#told = this.#mark.end;
+      this.#mark = { end: this.end, ms: nowMs };
+    }
+    this.#wakeAtMs = nowMs + Math.min(WAKE_PAUSE_MS_MAX, (waiting.size * WAKE_US_A_FOLLOWER) / 1000);
+    for (const wake of waiting) {
+      try {
+        wake();
+      } catch (error) {
+        // A fault of one follower must not keep the news from the others.
+        console.error(error);
+      }
+    }
   };
 
   /** Calls `wake` once, after the next entry has come or the feed has closed. */
@@ -158,7 +177,7 @@ export class Feed {
     return this.#joined.bytes;
   }
 
-  // Not what nobody has been woken for: who does not lag is to miss nothing of a batch, ephemeral frames included.
+  // Not what followers have had no time to take: who reads is to miss nothing of a batch, ephemeral frames included.
   #dropOldest(): void {
     if (this.#entries.length < FEED_FRAMES_MAX + DROP_FRAMES && this.#chars <= FEED_CHARS_MAX) return;
     const told = Math.max(0, this.#told - this.#first);

@@ -30,8 +30,8 @@ export type Sources = {
   readonly arrivals: () => number;
 };
 
-// What one part of live frames may hold; a reader that is behind gets several.
-const LIVE_FRAMES_MAX = 512;
+// What one part of live frames holds, in characters, but for one that is larger; a reader that is behind gets several.
+const LIVE_CHARS_MAX = 256 * 1024;
 
 /**
  * Reads until the history ends or, with follow, until the limit is reached, the feed is closed or the reader leaves. It
@@ -179,14 +179,16 @@ export class Reader implements AsyncIterable<Part> {
       return part ?? this.#take();
     }
     const wanted: FeedEntry[] = [];
-    const most = Math.min(this.#left, LIVE_FRAMES_MAX);
-    while (wanted.length < most) {
+    let chars = 0;
+    while (wanted.length < this.#left && chars < LIVE_CHARS_MAX) {
       const entry = feed.at(this.#feedNumber);
       if (entry === undefined) break;
       this.#feedNumber++;
       if (!this.#isUnseen(entry)) continue;
       this.#see(entry);
-      if (this.#isWanted(entry)) wanted.push(entry);
+      if (!this.#isWanted(entry)) continue;
+      wanted.push(entry);
+      chars += entry.size;
     }
     return wanted.length === 0 ? null : this.#part(feed.bytesOf(wanted), wanted.length);
   }

@@ -159,8 +159,6 @@ test("of a file on stdin the content is what nobody has read before", async () =
 });
 
 test("a file that becomes shorter while it is sent is told, and leaves nothing behind", async () => {
-  if (!existsSync("/proc/self/fdinfo/0"))
-    return console.error("skipped: a file is sent as one only where /proc tells how far it was read");
   const dir = temporaryDir();
   await withServer(async ({ addr }) => {
     const path = join(dir.path, "sparse");
@@ -201,4 +199,23 @@ test("over a network a file goes in as a stream, and what comes out is held agai
   const other = `sha256-${new Bun.CryptoHasher("sha256").update("other").digest("base64")}`;
   const { code, stderr } = await xs(["cas", addr, other]);
   expect([code, stderr]).toEqual([1, `xs: what came is not the content ${other}: do not trust it\n`]);
+});
+
+test("a file on stdin is taken by who reads it: the next one finds nothing, whatever its size", async () => {
+  const dir = temporaryDir();
+  await withServer(async ({ addr }) => {
+    for (const size of [1_000, 500_000]) {
+      const path = join(dir.path, `file-${size}`);
+      writeFileSync(path, "x".repeat(size));
+      const twice = `{ ${PROGRAM} append '${addr}' t; ${PROGRAM} append '${addr}' t; } < '${path}'`;
+      const { stdout } = await run(["bash", "-c", twice]);
+      const [first, second] = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { hash: string | null });
+      expect((await xs(["cas", addr, String(first?.hash)])).stdout).toHaveLength(size);
+      expect([size, second?.hash]).toEqual([size, null]);
+    }
+  });
+  dir.remove();
 });
