@@ -3,7 +3,7 @@
 # $env.XS_ADDR says which store: a directory (./store without it), a socket, :PORT, HOST:PORT or an http(s) URL.
 # $env.XS_BIN says which xs binary runs where one is needed; the one in the PATH without it.
 #
-# A local store is called over its socket by Nushell's own HTTP client: about a millisecond, and no process. Remote stores,
+# A local store is called over its socket by Nushell's own HTTP client: about two milliseconds, and no process. Remote stores,
 # and what takes long anyway (import, export), go through the xs binary, which knows about credentials and progress.
 
 # Content up to this size becomes a value, text where it is text. What is larger stays a stream of bytes: nobody reads it

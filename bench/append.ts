@@ -16,7 +16,7 @@ const GOAL_COMMITS = 0.85;
 // Of Redis, which is C all the way: request for request, from 64 connections on.
 const GOAL_REDIS = 0.6;
 const GOAL_CONTENT = 0.5;
-const WARM_MS = 1_000;
+const WARM_MS = { quick: 700, full: 2_000 } as const;
 
 type Bound = Pick<Server, "socketPath">;
 
@@ -30,7 +30,8 @@ export const append: Figure = {
     if (redis === null) bench.report({ figure: "append beside Redis", skipped: "redis-server is not installed" });
     const bound = await serveBound(join(bench.dir, "bound"));
     // A server runs for days; its first second, in which the code is still being compiled, is not what a user has.
-    for (const { socketPath } of [server, bound]) await load(appendPlan(socketPath, 64, WARM_MS));
+    for (const { socketPath } of [server, bound])
+      await load(appendPlan(socketPath, 64, bench.quick ? WARM_MS.quick : WARM_MS.full));
     await atOneConnection(bench, server, raw, bound);
     for (const connections of CONNECTIONS) await atConnections(bench, server, redis, bound, connections);
     for (const connections of [1, 64]) await withContent(bench, server, redis, raw, connections);

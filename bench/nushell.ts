@@ -29,13 +29,13 @@ export const nushell: Figure = {
       if (exitCode !== 0) throw new Error(`nu: ${stderr}`);
       return Number(stdout.toString()) / 1e6 / calls;
     };
-    const calls = bench.quick ? 60 : 500;
+    const calls = bench.quick ? 50 : 500;
     const url = "http://localhost/append/nu.bench";
     const { ours, bare, spawned } = await interleave(bench.rounds, {
       ours: () => perCallMs(calls, '"hello" | .append nu.bench'),
       bare: () => perCallMs(calls, `"hello" | http post --unix-socket ${server.socketPath} ${url}`),
       spawned: () =>
-        perCallMs(bench.quick ? 8 : 50, `"hello" | ^${bench.binary} append ${server.dir} nu.bench | from json`),
+        perCallMs(bench.quick ? 6 : 50, `"hello" | ^${bench.binary} append ${server.dir} nu.bench | from json`),
     });
     await server.stop();
     const detail = `.append ${inMs(median(ours))}; a bare http post ${inMs(median(bare))}; the client spawned ${inMs(median(spawned))}`;
