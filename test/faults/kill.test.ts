@@ -2,11 +2,12 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
 import { randomFrom } from "../support/frames.ts";
 import { expectWhole, Load } from "../support/load.ts";
 import { SEED, sized } from "../support/soak.ts";
 import { temporaryDir } from "../support/store.ts";
-import { serve } from "../support/xs.ts";
+import { lines, ok, serve } from "../support/xs.ts";
 
 const ROUNDS = sized(5, 200);
 const WRITERS = 64;
@@ -40,4 +41,42 @@ test(`a server that is killed ${ROUNDS} times under ${WRITERS} writers loses not
     expect([...load.refused]).toEqual([]);
     dir.remove();
   }
+}, 1_200_000);
+
+const BATCH_ROUNDS = sized(3, 30);
+const BATCH_FRAMES = 500;
+
+test(`a batch is there whole or not at all after ${BATCH_ROUNDS} kills, and whole when it was acknowledged`, async () => {
+  const random = randomFrom(SEED);
+  const dir = temporaryDir();
+  const addr = join(dir.path, "store");
+  const acknowledged = new Set<number>();
+  let sent = 0;
+  for (let round = 0; round < BATCH_ROUNDS; round++) {
+    const server = await serve(addr, ["--quiet"]);
+    let isOver = false;
+    const lane = async (): Promise<void> => {
+      while (!isOver) {
+        const n = sent++;
+        const line = (at: number): string => `{"topic":"batch.t${at % 7}","meta":${n},"content":"${n} ${at % 50}"}`;
+        const drafts = Array.from({ length: BATCH_FRAMES }, (_, at) => line(at)).join("\n");
+        const answer = await server.client.batch(drafts, false).catch(() => "");
+        if (answer !== "") acknowledged.add(n);
+      }
+    };
+    const lanes = Array.from({ length: 8 }, lane);
+    const before = acknowledged.size;
+    await eventually("a batch is acknowledged", () => acknowledged.size > before);
+    await Bun.sleep(random() * LOAD_MS_MAX);
+    await server.kill();
+    isOver = true;
+    await Promise.all(lanes);
+  }
+  const server = await serve(addr, ["--quiet"]);
+  const stored = Map.groupBy(lines<{ meta: number }>(await ok(["cat", addr, "-T", "batch.*"])), ({ meta }) => meta);
+  expect([...stored.values()].filter((frames) => frames.length !== BATCH_FRAMES)).toEqual([]);
+  expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
+  expect(await server.stop()).toBe(0);
+  await expectWhole(addr);
+  dir.remove();
 }, 1_200_000);
