@@ -105,11 +105,13 @@ describe("POST /append", () => {
 
   test("leaves the appends standing that share its transaction when it is refused", () =>
     withApi(async (api, store) => {
-      const refused = send(api, `{"topic":"b","hash":"${HASH}"}`);
+      const refused = send(api, `{"topic":"b"}\n{"topic":"b","hash":"${HASH}"}`);
       const kept = Promise.all([send(api, '{"topic":"a"}'), send(api, '{"topic":"c"}')]);
       expect((await refused)[0]).toBe(400);
       expect((await kept).map(([status]) => status)).toEqual([200, 200]);
-      expect((await readLines(store)).map((line) => JSON.parse(line).topic).toSorted()).toEqual(["a", "c"]);
+      // Nothing of the refused one is left to come with a later transaction.
+      expect((await send(api, '{"topic":"d"}'))[0]).toBe(200);
+      expect((await readLines(store)).map((line) => JSON.parse(line).topic).toSorted()).toEqual(["a", "c", "d"]);
     }));
 
   test("refuses an empty batch, and one beyond its bounds", () =>

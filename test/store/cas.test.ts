@@ -38,6 +38,15 @@ const filesIn = (store: Store): string[] =>
     .filter((e) => e.isFile())
     .map((e) => e.name);
 
+test("letting go of content does not fail, also where the database can no longer be asked", () =>
+  withStore(async (store) => {
+    const content = await store.take(inChunks(LARGE));
+    const db = new Database(databasePath(store.dir));
+    db.run("DROP TABLE content");
+    db.close();
+    expect(() => content?.release()).not.toThrow();
+  }));
+
 describe("content", () => {
   test.each([
     [0, null],

@@ -30,6 +30,17 @@ test("another process is refused too, and the lock of one that was killed is fre
   dir.remove();
 });
 
+test("a store whose server is about to be gone is waited for", async () => {
+  const dir = temporaryDir();
+  const script = `const { lockStore } = await import(${JSON.stringify(`${import.meta.dir}/../../src/store/lock.ts`)});
+    globalThis.held = lockStore(${JSON.stringify(dir.path)}); console.log("locked"); setTimeout(() => process.exit(), 100);`;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+  await child.stdout.getReader().read();
+  lockStore(dir.path)();
+  await child.exited;
+  dir.remove();
+});
+
 test("a store can be opened again once it is closed, and only its owner can enter it", async () => {
   const dir = temporaryDir();
   await openStore(`${dir.path}/new/store`).close();

@@ -47,6 +47,24 @@ describe("the writer", () => {
     expect(log).toEqual(["snapshot"]);
   });
 
+  test("waits while each turn of the loop brings more, and takes them into one commit", async () => {
+    const { writer, db, log, rows } = rig();
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const first = [1, 2].map((n) => writer.submit(() => insert(db, n)));
+    await turn();
+    first.push(writer.submit(() => insert(db, 3)));
+    await Promise.all(first);
+    expect(rows()).toEqual([1, 2, 3]);
+    expect(log).toEqual(["snapshot"]);
+  });
+
+  test("commits one that comes alone at the next turn of the loop", async () => {
+    const { writer, db, rows } = rig();
+    void writer.submit(() => insert(db, 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(rows()).toEqual([1]);
+  });
+
   test("commits no more at once than a weight, but one job whatever it weighs", async () => {
     const { writer, db, log, rows } = rig();
     const weights = [3_000, 1_000, 1_000, 50_000, 1];
