@@ -89,7 +89,7 @@ test("with a damaged page in the database other frames are read, and what meets 
     const all = await xs(["cat", addr]);
     // It is cut off, for its status has gone out by then; the server's log has the words.
     expect([1, 3]).toContain(all.code);
-    expect(server.log()).toContain("the database is damaged");
+    await eventually("it says what is damaged", () => server.log().includes("the database is damaged"));
     const { code, stdout } = await xs(["check", addr]);
     expect([code, stdout]).toEqual([1, expect.stringContaining("database_integrity")]);
   } finally {

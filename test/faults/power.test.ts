@@ -1,6 +1,7 @@
 // Power cuts on real file systems: what was not synced is gone, what was acknowledged is there.
 import { expect } from "bun:test";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
 import { randomFrom } from "../support/frames.ts";
 import { expectWhole, Load } from "../support/load.ts";
 import { withMount } from "../support/mount.ts";
@@ -32,7 +33,7 @@ for (const kind of ["ext4", "xfs"] as const) {
             await cutPower();
             // It notices with its next commit, tells it, and ends by itself.
             expect(await server.exited).toBe(6);
-            expect(server.log()).toContain("the disk failed");
+            await eventually("it says that the disk failed", () => server.log().includes("the disk failed"));
           } finally {
             await server.kill();
             await writers.stop();
